@@ -1,0 +1,16 @@
+#!/bin/sh
+# What Claude Code's hooks and status line run, with their JSON on stdin: hook.sh event|deny|status
+# Each file appears whole or not at all. Whatever happens here, the agent goes on.
+umask 077
+run=$CCL_QUEUE_RUN
+if [ "$1" = status ]; then
+  cat > "$run/.status-$$" && mv "$run/.status-$$" "$run/status.json"
+  exit 0
+fi
+
+name=$(date +%s%N)-$$
+cat > "$run/events/.$name" && mv "$run/events/.$name" "$run/events/$name.json"
+if [ "$1" = deny ]; then
+  echo '{"hookSpecificOutput":{"hookEventName":"PermissionRequest","decision":{"behavior":"deny","message":"Nobody is here to answer: this session is run by a queue. Go on without it."}}}'
+fi
+exit 0

@@ -1,0 +1,24 @@
+import { Command } from "commander";
+
+/** The `ccl-queue` command. Verbs load when they are called, so that help and completion stay quick. */
+export function createProgram(): Command {
+  const program = new Command("ccl-queue").description("A durable queue for fleets of Claude Code sessions");
+  program
+    .command("start")
+    .description("run the queue in the foreground")
+    .option(
+      "-c, --config <file>",
+      "the configuration file (default: ./ccl-queue.yaml, then ~/.config/ccl-queue/config.yaml)",
+    )
+    .action(async (options: { config?: string }) => (await import("./start.ts")).start(options));
+  program
+    .command("init")
+    .description("write a commented ccl-queue.yaml for your projects")
+    .argument("[file]", "where to write it", "ccl-queue.yaml")
+    .action(async (file: string) => (await import("./init.ts")).init(file));
+  program
+    .command("demo")
+    .description("run the queue on the bundled demo project with the demo agent")
+    .action(async () => (await import("./demo.ts")).demo());
+  return program;
+}

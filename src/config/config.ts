@@ -1,0 +1,115 @@
+import { readFileSync } from "node:fs";
+import { dirname, join, resolve } from "node:path";
+import { parse } from "yaml";
+import { isSystemError, messageOf, QueueError } from "../core/errors.ts";
+import type { Environment } from "./environment.ts";
+import { explainIssue } from "./explain-issue.ts";
+import { type ConfigFile, configSchema } from "./schema.ts";
+
+/** The configuration in force, with absolute paths and durations in milliseconds. Frozen once read. */
+export interface Config {
+  /** Names the queues in Redis: hosts that share it share the work. */
+  readonly workspace: string;
+  readonly stateDir: string;
+  /** null = the embedded Redis. */
+  readonly redisUrl: string | null;
+  readonly tmuxSocket: string;
+  readonly pool: { readonly prefix: string; readonly startIndex: number; readonly min: number; readonly max: number };
+  /** Where a new session of the pool starts. */
+  readonly sessionDir: string;
+  /** Every directory in it with an inbox is watched. */
+  readonly projectsDir: string | null;
+  readonly dedicated: readonly { readonly project: string; readonly session: string | null }[];
+  readonly claude: {
+    readonly command: string;
+    readonly args: readonly string[];
+    readonly models: { readonly critical: string; readonly default: string };
+    readonly timeoutMs: number;
+  };
+  /** How long an agent may take from its launch to its acceptance of the prompt. */
+  readonly promptTimeoutMs: number;
+  readonly sweepIntervalMs: number;
+  /** How long a session rests after a launch that failed. */
+  readonly cooldownMs: number;
+  readonly retention: { readonly jobsMs: number; readonly runsMs: number };
+}
+
+/** The name that `ccl-queue init` gives the file, and that is looked for in the working directory. */
+const CONFIG_FILE_NAME = "ccl-queue.yaml";
+
+/** Where the configuration is looked for when no file is named, first found wins. */
+export function configCandidates(environment: Environment, cwd: string): string[] {
+  return [join(cwd, CONFIG_FILE_NAME), join(environment.home, ".config", "ccl-queue", "config.yaml")];
+}
+
+/** Reads and checks one configuration file. @throws {QueueError} CONFIG_NOT_FOUND, CONFIG_INVALID */
+export function loadConfig(file: string, environment: Environment): Config {
+  const path = resolve(file);
+  const parsed = configSchema.safeParse(parseYaml(readText(path), path), { reportInput: true });
+  if (!parsed.success) {
+    const problems = parsed.error.issues.map((issue) => explainIssue(issue, configSchema));
+    throw new QueueError(`${path}: ${problems.join("\n  ")}`, {
+      code: "CONFIG_INVALID",
+      hint: "docs/configuration.md lists every key",
+    });
+  }
+  return deepFreeze(toConfig(parsed.data, dirname(path), environment));
+}
+
+function readText(path: string): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch (error) {
+    const what = isSystemError(error, "ENOENT") ? "there is no such file" : "it cannot be read";
+    throw new QueueError(`${path}: ${what}`, {
+      code: "CONFIG_NOT_FOUND",
+      hint: "`ccl-queue init` writes one",
+      cause: error,
+    });
+  }
+}
+
+function parseYaml(text: string, path: string): unknown {
+  try {
+    return parse(text) ?? {};
+  } catch (error) {
+    const [what] = messageOf(error).split("\n");
+    throw new QueueError(`${path}: ${what}`, { code: "CONFIG_INVALID", cause: error });
+  }
+}
+
+function toConfig(file: ConfigFile, base: string, environment: Environment): Config {
+  const toPath = (text: string) =>
+    resolve(
+      base,
+      text.replace(/^~(?=\/|$)/, () => environment.home),
+    );
+  const { autonomous, dedicated, shared_projects_dir } = file.pool;
+  const projects = file.dispatcher.projects_dir ?? shared_projects_dir;
+  const sessionDir = shared_projects_dir ?? projects;
+  return {
+    workspace: file.workspace,
+    stateDir: toPath(file.state_dir),
+    redisUrl: environment.redisUrl ?? file.redis.url,
+    tmuxSocket: file.tmux.socket_name,
+    pool: { prefix: autonomous.prefix, startIndex: autonomous.start_index, min: autonomous.min, max: autonomous.max },
+    sessionDir: sessionDir === undefined ? environment.home : toPath(sessionDir),
+    projectsDir: projects === undefined ? null : toPath(projects),
+    dedicated: dedicated.map(({ project, session }) => ({ project: toPath(project), session: session ?? null })),
+    claude: {
+      command: file.claude.command.includes("/") ? toPath(file.claude.command) : file.claude.command,
+      args: file.claude.args,
+      models: file.claude.models,
+      timeoutMs: file.claude.timeout,
+    },
+    promptTimeoutMs: file.dispatcher.prompt_timeout,
+    sweepIntervalMs: file.dispatcher.poll_interval,
+    cooldownMs: file.dispatcher.cooldown,
+    retention: { jobsMs: file.retention.jobs, runsMs: file.retention.runs },
+  };
+}
+
+function deepFreeze<T extends object>(value: T): T {
+  for (const part of Object.values(value)) if (typeof part === "object" && part !== null) deepFreeze(part);
+  return Object.freeze(value);
+}

@@ -1,0 +1,32 @@
+import { createHash } from "node:crypto";
+import { join } from "node:path";
+import type { Config } from "./config.ts";
+import { configSchema } from "./schema.ts";
+
+const DAY_MS = 86_400_000;
+const SESSIONS = 3;
+
+/** The configuration of `ccl-queue demo`: everything it starts lives in the demo project and on a tmux server of its own. */
+export function demoConfig(project: string): Config {
+  const { claude, dispatcher } = configSchema.parse({ pool: { dedicated: [{ project }] } });
+  return {
+    workspace: "demo",
+    stateDir: join(project, ".state"),
+    redisUrl: null,
+    tmuxSocket: `ccl-queue-demo-${createHash("sha256").update(project).digest("hex").slice(0, 6)}`,
+    pool: { prefix: "ccl-auto-", startIndex: 11, min: SESSIONS, max: SESSIONS },
+    sessionDir: project,
+    projectsDir: null,
+    dedicated: [{ project, session: null }],
+    claude: {
+      command: process.execPath,
+      args: [join(project, "agent.js"), ...claude.args],
+      models: claude.models,
+      timeoutMs: claude.timeout,
+    },
+    promptTimeoutMs: dispatcher.prompt_timeout,
+    sweepIntervalMs: dispatcher.poll_interval,
+    cooldownMs: dispatcher.cooldown,
+    retention: { jobsMs: DAY_MS, runsMs: DAY_MS },
+  };
+}

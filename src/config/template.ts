@@ -1,0 +1,30 @@
+/** What `ccl-queue init` writes: every key with its default. A test keeps it equal to the schema. */
+export const CONFIG_TEMPLATE = `# ccl-queue configuration. Every key but projects_dir may be left out; shown are the defaults.
+
+dispatcher:
+  # Every directory in it that has an .agent-queue/inbox is watched; new ones are picked up while running.
+  projects_dir: ~/projects
+  prompt_timeout: 30s        # from an agent's launch until it has taken its prompt
+  poll_interval: 60s         # every inbox is swept this often, whatever the file events said
+  cooldown: 5m               # how long a session rests after a launch that failed
+
+pool:
+  # The tmux sessions that ccl-queue may use: prefix + [start_index, start_index + max).
+  # Missing ones are created until there are min.
+  autonomous: { prefix: "ccl-auto-", start_index: 11, min: 10, max: 10 }
+  # Projects elsewhere: their inboxes are watched. A session named here is never touched.
+  dedicated: []              # - { project: ~/projects/site, session: site }
+
+claude:
+  command: claude
+  args: [--dangerously-skip-permissions]
+  models: { critical: opus, default: sonnet }
+  attempts: 3
+  timeout: 2h                # without any sign of life
+
+tmux: { socket_name: default }   # tmux -L NAME; default is your own server
+redis: { url: null }             # null = an embedded one in state_dir; REDIS_URL goes first
+state_dir: ~/.local/state/ccl-queue
+workspace: default               # hosts that share a Redis and a disk share a workspace
+retention: { jobs: 30d, runs: 30d }
+`;

@@ -1,0 +1,30 @@
+import { EventEmitter } from "node:events";
+import type { Decision } from "./route.ts";
+import type { TaskFile } from "./task.ts";
+
+/** A step on a task's way, as operators see it. */
+export type TaskEvent = { readonly task: TaskFile; readonly id: string } & TaskStep;
+
+type TaskStep =
+  | { readonly type: "seen"; readonly warnings: readonly string[] }
+  | { readonly type: "updated" }
+  | { readonly type: "cancelled" }
+  | { readonly type: "rejected"; readonly reason: string; readonly path: string }
+  | { readonly type: "routed"; readonly decision: Decision }
+  | { readonly type: "launched"; readonly session: string; readonly model: string; readonly run: string }
+  | { readonly type: "submitted"; readonly session: string; readonly run: string }
+  | { readonly type: "done"; readonly session: string; readonly path: string; readonly durationMs: number }
+  | { readonly type: "failed"; readonly session: string; readonly path: string; readonly reason: string };
+
+/** Where every part of the daemon tells what it did, and the log, the terminal and the pages listen. */
+export class TaskEvents {
+  readonly #emitter = new EventEmitter<{ event: [TaskEvent] }>();
+
+  emit(event: TaskEvent): void {
+    this.#emitter.emit("event", event);
+  }
+
+  on(listener: (event: TaskEvent) => void): void {
+    this.#emitter.on("event", listener);
+  }
+}

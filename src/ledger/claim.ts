@@ -1,0 +1,50 @@
+import { lstat, rename, rm } from "node:fs/promises";
+import { isSystemError } from "../core/errors.ts";
+import type { TaskFile } from "../core/task.ts";
+import { fingerprint, isComplete, sight } from "./completeness.ts";
+import { claimedPath, taskPath } from "./layout.ts";
+import { placeNew } from "./place-new.ts";
+
+/** claimed = ours to run; gone = its file was taken away; unfinished = it is being written, or its name still runs. */
+export type Claim = "claimed" | "gone" | "unfinished";
+
+/**
+ * Takes a waiting task for a run by renaming its file, which no two can do.
+ * `seen` is the fingerprint of the content that was enqueued: what changed since must be complete again.
+ */
+export async function claim(task: TaskFile, seen: string): Promise<Claim> {
+  const sighting = await sight(taskPath(task));
+  if (sighting === null) return "gone";
+  if (fingerprint(sighting) !== seen && !(await isComplete(sighting, Date.now()))) return "unfinished";
+  if (await exists(claimedPath(task))) return "unfinished";
+  return (await renamed(taskPath(task), claimedPath(task))) ? "claimed" : "gone";
+}
+
+/** Gives a claimed task back to the inbox, under a new name where a new file took its own. */
+export async function unclaim(task: TaskFile): Promise<void> {
+  if (!(await isClaimed(task))) return;
+  await placeNew(claimedPath(task), taskPath(task));
+  await rm(claimedPath(task), { force: true });
+}
+
+/** Whether a task is claimed. */
+export async function isClaimed(task: TaskFile): Promise<boolean> {
+  return await exists(claimedPath(task));
+}
+
+async function exists(path: string): Promise<boolean> {
+  return await lstat(path).then(
+    () => true,
+    () => false,
+  );
+}
+
+async function renamed(from: string, to: string): Promise<boolean> {
+  try {
+    await rename(from, to);
+    return true;
+  } catch (error) {
+    if (isSystemError(error, "ENOENT")) return false;
+    throw error;
+  }
+}

@@ -1,0 +1,53 @@
+import { type BigIntStats, promises as fs } from "node:fs";
+import { realpath } from "node:fs/promises";
+import { basename } from "node:path";
+import { openForWriting } from "./open-files.ts";
+
+/** How long a file that is written in place must have been left alone before it counts as complete. */
+export const SETTLE_MS = 200;
+
+/** One look at a file: what tells its content of now from that of another moment. */
+export interface Sighting {
+  readonly path: string;
+  readonly name: string;
+  readonly stats: BigIntStats;
+}
+
+/** Looks at a file itself, not at what it may link to; null when it is gone, or a directory. */
+export async function sight(path: string): Promise<Sighting | null> {
+  const stats = await fs.lstat(path, { bigint: true }).catch(() => null);
+  return stats === null || stats.isDirectory() ? null : { path, name: basename(path), stats };
+}
+
+/** Equal for two looks exactly when nothing was written, moved or replaced between them. */
+export function fingerprint({ stats }: Sighting): string {
+  return [stats.ino, stats.size, stats.mtimeNs, stats.ctimeNs].join("-");
+}
+
+/** A rename changes ctime alone, so this file was complete before it came here: nothing to wait for. */
+export function isMovedIn({ stats }: Sighting): boolean {
+  return stats.ctimeNs > stats.mtimeNs;
+}
+
+/**
+ * How much longer to leave a file alone that may still be written, 0 when it has settled.
+ * A timestamp from the future (another machine's clock) waits the whole time.
+ */
+export function unsettledMs({ stats }: Sighting, nowMs: number): number {
+  const ageMs = nowMs - Number(stats.ctimeMs);
+  return Math.min(SETTLE_MS, Math.max(0, SETTLE_MS - Math.max(0, ageMs)));
+}
+
+/** Which of these settled files nobody holds open for writing any more. */
+export async function released(sightings: readonly Sighting[]): Promise<Sighting[]> {
+  const real = await Promise.all(sightings.map(({ path }) => realpath(path).catch(() => path)));
+  const held = await openForWriting(real);
+  return sightings.filter((_, index) => !held.has(real[index] ?? ""));
+}
+
+/** Whether a file may be read now, for good: moved in whole, or settled and written by nobody. */
+export async function isComplete(sighting: Sighting, nowMs: number): Promise<boolean> {
+  if (isMovedIn(sighting)) return true;
+  if (unsettledMs(sighting, nowMs) > 0) return false;
+  return (await released([sighting])).length > 0;
+}

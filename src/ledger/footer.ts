@@ -1,0 +1,100 @@
+import { formatDuration } from "../core/duration.ts";
+
+const START = "<!-- ccl-queue:footer -->";
+const END = "<!-- /ccl-queue:footer -->";
+
+/** What a finished task's file says below its original text. Absent figures are not known. */
+export interface Footer {
+  readonly result: "done" | "failed" | "rejected";
+  readonly finishedAt: Date;
+  readonly error?: { readonly code: string; readonly message: string };
+  readonly route?: string;
+  readonly session?: string;
+  readonly model?: string;
+  readonly run?: string;
+  readonly attempts?: number;
+  readonly durationMs?: number;
+  readonly tokens?: { readonly input: number; readonly output: number };
+  readonly costUsd?: number;
+  /** The agent's last message, or the screen where that is all there is. */
+  readonly text?: string;
+}
+
+/** The footer as it stands in the file, from the blank line before it to its last line. */
+export function renderFooter(footer: Footer): string {
+  const rows = rowsOf(footer).map(([name, value]) => `| ${name} | ${cell(value)} |`);
+  const text = footer.text === undefined ? [] : ["", ...quote(footer.text)];
+  return ["", "", START, "---", "", `| ccl-queue | ${footer.result} |`, "|---|---|", ...rows, ...text, END, ""].join(
+    "\n",
+  );
+}
+
+/** A task's text without the footer of an earlier run, so that a file put back runs as it was first written. */
+export function stripFooter(text: string): string {
+  const footer = findFooter(text);
+  if (footer === null) return text;
+  const before = text.slice(0, footer.start);
+  const after = text.slice(footer.end);
+  const separator = before === "" || after === "" || before.endsWith("\n") ? "" : footer.eol;
+  return before + separator + after;
+}
+
+/** Whether a finished file was written for this run. */
+export function isFooterOf(text: string, run: string): boolean {
+  const footer = findFooter(text);
+  return footer !== null && text.slice(footer.start, footer.end).includes(`\n| run | ${run} |\n`);
+}
+
+/** Where the last footer stands, with the line breaks that were put before it, also after an editor changed those. */
+function findFooter(text: string): { start: number; end: number; eol: string } | null {
+  const start = lastLine(text, START);
+  if (start === null) return null;
+  const eol = text.startsWith("\r\n", start + START.length) ? "\r\n" : "\n";
+  const close = text.indexOf(`\n${END}`, start);
+  const afterEnd = close + 1 + END.length;
+  if (close < 0 || !isLineEnd(text, afterEnd)) return null;
+  const breaks = [eol + eol, eol, ""].find((suffix) => text.slice(0, start).endsWith(suffix)) ?? "";
+  return { start: start - breaks.length, end: afterEnd + (text.startsWith(eol, afterEnd) ? eol.length : 0), eol };
+}
+
+/** Where a line of exactly this text begins, the last one there is. */
+function lastLine(text: string, line: string): number | null {
+  for (let index = text.lastIndexOf(`\n${line}`); index >= 0; index = text.lastIndexOf(`\n${line}`, index - 1)) {
+    if (isLineEnd(text, index + 1 + line.length)) return index + 1;
+    if (index === 0) break;
+  }
+  return null;
+}
+
+function isLineEnd(text: string, index: number): boolean {
+  return index === text.length || text.startsWith("\n", index) || text.startsWith("\r\n", index);
+}
+
+function rowsOf(footer: Footer): [string, string][] {
+  const { error, tokens, costUsd, durationMs, attempts } = footer;
+  const rows: [string, string | undefined][] = [
+    ["error", error && `${error.code}: ${error.message}`],
+    ["route", footer.route],
+    ["session", footer.session],
+    ["model", footer.model],
+    ["attempts", attempts?.toString()],
+    ["duration", durationMs === undefined ? undefined : formatDuration(durationMs)],
+    ["tokens", tokens && `${tokens.input.toLocaleString("en")} in, ${tokens.output.toLocaleString("en")} out`],
+    ["cost", costUsd === undefined ? undefined : `$${costUsd.toFixed(4)}`],
+    ["run", footer.run],
+    ["finished", footer.finishedAt.toISOString()],
+  ];
+  return rows.flatMap(([name, value]) => (value === undefined ? [] : [[name, value]]));
+}
+
+function cell(text: string): string {
+  return text.replace(/\s*\n\s*/g, " ").replaceAll("|", "\\|");
+}
+
+/** Every line is quoted: nothing an agent says can end the footer or start another. */
+function quote(text: string): string[] {
+  return text
+    .trimEnd()
+    .split(/\r\n|\r|\n/)
+    .map((line) => (line === "" ? ">" : `> ${line}`));
+}

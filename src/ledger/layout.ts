@@ -1,0 +1,40 @@
+import { join } from "node:path";
+import type { TaskFile } from "../core/task.ts";
+
+/** The folder in a project that holds its inbox and what became of its tasks. */
+export const QUEUE_DIR = ".agent-queue";
+/** The folder in QUEUE_DIR that tasks are dropped into. */
+export const INBOX = "inbox";
+const CLAIM_SUFFIX = ".dispatched";
+
+/** Where a task can end. */
+export type Shelf = "done" | "failed";
+
+export function inboxDir(project: string): string {
+  return join(project, QUEUE_DIR, INBOX);
+}
+
+export function shelfDir(project: string, shelf: Shelf): string {
+  return join(project, QUEUE_DIR, shelf);
+}
+
+/** A waiting task's path. */
+export function taskPath({ project, name }: TaskFile): string {
+  return join(inboxDir(project), name);
+}
+
+/** The path of a task that runs in a local session. */
+export function claimedPath(task: TaskFile): string {
+  return taskPath(task) + CLAIM_SUFFIX;
+}
+
+/** Whether a name in an inbox is a task's: markdown, and neither hidden nor an editor's leftover. */
+export function isTaskName(name: string): boolean {
+  return name.endsWith(".md") && !name.startsWith(".");
+}
+
+/** The task's name behind a claim marker's, or null for any other file. */
+export function claimedTaskName(name: string): string | null {
+  const task = name.endsWith(CLAIM_SUFFIX) ? name.slice(0, -CLAIM_SUFFIX.length) : "";
+  return isTaskName(task) ? task : null;
+}

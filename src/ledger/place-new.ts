@@ -1,0 +1,42 @@
+import { constants } from "node:fs";
+import { copyFile, link, lstat, mkdir } from "node:fs/promises";
+import { dirname } from "node:path";
+import { isSystemError } from "../core/errors.ts";
+
+/**
+ * Gives a file a second name, a new one: x.md, else x-2.md, x-3.md … Nothing is ever overwritten. A name that is
+ * this very file's already, from before a crash, is taken for the new one. Returns the path.
+ */
+export async function placeNew(from: string, to: string): Promise<string> {
+  await mkdir(dirname(to), { recursive: true });
+  for (let copy = 1; ; copy += 1) {
+    const path = numbered(to, copy);
+    try {
+      await linkOrCopy(from, path);
+      return path;
+    } catch (error) {
+      if (!isSystemError(error, "EEXIST")) throw error;
+      if (await isSameFile(from, path)) return path;
+    }
+  }
+}
+
+/** The path of a file's nth copy. */
+export function numbered(path: string, copy: number): string {
+  return copy === 1 ? path : path.replace(/\.md$/, `-${copy}.md`);
+}
+
+/** Some mounted folders know no hard links. */
+async function linkOrCopy(from: string, to: string): Promise<void> {
+  try {
+    await link(from, to);
+  } catch (error) {
+    if (!isSystemError(error, "EPERM", "ENOTSUP", "ENOSYS", "EXDEV", "EMLINK")) throw error;
+    await copyFile(from, to, constants.COPYFILE_EXCL);
+  }
+}
+
+async function isSameFile(one: string, other: string): Promise<boolean> {
+  const [a, b] = await Promise.all([lstat(one), lstat(other)]);
+  return a.ino === b.ino && a.dev === b.dev;
+}

@@ -1,0 +1,91 @@
+import { isSystemError, messageOf } from "../core/errors.ts";
+import type { TaskEvents } from "../core/events.ts";
+import type { TaskFile } from "../core/task.ts";
+import { fingerprint, type Sighting } from "../ledger/completeness.ts";
+import { readTask } from "../ledger/read-task.ts";
+import { rejectTask } from "../ledger/shelve.ts";
+import type { TaskPayload } from "../queue/payload.ts";
+import type { TaskQueues } from "../queue/task-queues.ts";
+
+/** A complete file in an inbox. */
+export interface Arrival {
+  readonly task: TaskFile;
+  readonly sighting: Sighting;
+}
+
+/** What one look into a file led to; later = it could not be dealt with now. */
+type Read =
+  | { readonly kind: "good"; readonly payload: TaskPayload; readonly warnings: readonly string[] }
+  | { readonly kind: "over" }
+  | { readonly kind: "later"; readonly name: string };
+
+/** Few enough that the first task of a large drop starts while the last is still read. */
+const BATCH = 200;
+
+/** The one door into the queue: reads complete files, hands the good ones in and rejects the others. */
+export class Door {
+  readonly #queues: TaskQueues;
+  readonly #events: TaskEvents;
+  readonly #onError: (error: unknown) => void;
+
+  constructor(queues: TaskQueues, events: TaskEvents, onError: (error: unknown) => void) {
+    this.#queues = queues;
+    this.#events = events;
+    this.#onError = onError;
+  }
+
+  /**
+   * Submits files in the order given. Returns the names of those that have to be submitted again later:
+   * a task of that name still runs, or the file could not be dealt with.
+   */
+  async submit(arrivals: readonly Arrival[]): Promise<Set<string>> {
+    const later = new Set<string>();
+    for (let start = 0; start < arrivals.length; start += BATCH) {
+      for (const name of await this.#submitBatch(arrivals.slice(start, start + BATCH))) later.add(name);
+    }
+    return later;
+  }
+
+  /** A waiting file was taken away: its job goes too. */
+  async withdraw(task: TaskFile): Promise<void> {
+    const id = await this.#queues.cancel(task);
+    if (id !== null) this.#events.emit({ type: "cancelled", task, id });
+  }
+
+  async #submitBatch(batch: readonly Arrival[]): Promise<string[]> {
+    const read = await Promise.all(batch.map((arrival) => this.#read(arrival)));
+    const good = read.filter((one) => one.kind === "good");
+    const enqueued = await this.#queues.enqueue(good.map(({ payload }) => payload));
+    const busy = good.flatMap(({ payload, warnings }, index) => {
+      const { id, state } = enqueued[index] ?? { id: "", state: "busy" };
+      const task: TaskFile = { project: payload.project, name: payload.name };
+      if (state === "new") this.#events.emit({ type: "seen", task, id, warnings });
+      if (state === "updated") this.#events.emit({ type: "updated", task, id });
+      return state === "busy" ? [payload.name] : [];
+    });
+    return [...busy, ...read.flatMap((one) => (one.kind === "later" ? [one.name] : []))];
+  }
+
+  async #read({ task, sighting }: Arrival): Promise<Read> {
+    try {
+      const parsed = await readTask(task);
+      if (!parsed.ok) {
+        await this.#reject(task, parsed.reason);
+        return { kind: "over" };
+      }
+      const { header, warnings } = parsed;
+      const payload = { ...task, header: { ...header, tags: [...header.tags] }, fingerprint: fingerprint(sighting) };
+      return { kind: "good", payload, warnings };
+    } catch (error) {
+      if (isSystemError(error, "ENOENT")) return { kind: "over" };
+      this.#onError(new Error(`${task.project}: ${task.name}: ${messageOf(error)}`, { cause: error }));
+      return { kind: "later", name: task.name };
+    }
+  }
+
+  async #reject(task: TaskFile, reason: string): Promise<void> {
+    const error = { code: "TASK_INVALID", message: reason };
+    const path = await rejectTask(task, { result: "rejected", finishedAt: new Date(), error });
+    this.#events.emit({ type: "rejected", task, id: "", reason, path });
+  }
+}

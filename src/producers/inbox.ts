@@ -1,0 +1,139 @@
+import { coalesce } from "../core/coalesce.ts";
+import type { TaskFile } from "../core/task.ts";
+import { isClaimed } from "../ledger/claim.ts";
+import { fingerprint, type Sighting, sight } from "../ledger/completeness.ts";
+import { claimedTaskName, isTaskName, taskPath } from "../ledger/layout.ts";
+import { readInbox } from "../ledger/read-inbox.ts";
+import type { Arrival, Door } from "./door.ts";
+import { Settling } from "./settling.ts";
+
+/** How soon a file is handed in again whose name still runs. */
+const BUSY_RETRY_MS = 500;
+/** How long after an event the whole folder is listed, in case the system dropped others. */
+const LISTING_DELAY_MS = 1_000;
+const naturalOrder = new Intl.Collator("en", { numeric: true });
+
+/**
+ * One inbox. Whatever wakes it (a file event, the sweep, the daemon's start) leads to the same scan, which compares
+ * the files with what was handed in: a lost or doubled event changes nothing.
+ */
+export class Inbox {
+  readonly project: string;
+  readonly #door: Door;
+  readonly #onError: (error: unknown) => void;
+  /** The files that were handed in, with the fingerprint they had. */
+  readonly #known = new Map<string, string>();
+  /** Names to look at, in the order in which they were reported. */
+  readonly #reported = new Set<string>();
+  readonly #settling = new Settling();
+  readonly #scan = coalesce(() => this.#scanOnce());
+  #isListingDue = true;
+  #listing: NodeJS.Timeout | null = null;
+  #retry: NodeJS.Timeout | null = null;
+  #closed = false;
+
+  constructor(project: string, door: Door, onError: (error: unknown) => void) {
+    this.project = project;
+    this.#door = door;
+    this.#onError = onError;
+  }
+
+  /** Something happened to a file of this name. */
+  poke(name: string): void {
+    const task = claimedTaskName(name) ?? name;
+    if (!isTaskName(task) || this.#closed) return;
+    this.#reported.add(task);
+    this.#listing ??= setTimeout(() => this.list(), LISTING_DELAY_MS);
+    this.#wake();
+  }
+
+  /** Looks at what is new in the folder, and at what is gone. */
+  list(): void {
+    clearTimeout(this.#listing ?? undefined);
+    this.#listing = null;
+    this.#isListingDue = true;
+    this.#wake();
+  }
+
+  /** Looks at every file anew. */
+  async sweep(): Promise<void> {
+    for (const name of this.#known.keys()) this.#reported.add(name);
+    this.#isListingDue = true;
+    if (!this.#closed) await this.#scan();
+  }
+
+  close(): void {
+    this.#closed = true;
+    clearTimeout(this.#listing ?? undefined);
+    clearTimeout(this.#retry ?? undefined);
+  }
+
+  #wake(): void {
+    if (!this.#closed) this.#scan().catch(this.#onError);
+  }
+
+  async #scanOnce(): Promise<void> {
+    let left: readonly string[] = [...this.#reported];
+    this.#reported.clear();
+    try {
+      left = await this.#due(left);
+      const sightings = await this.#look(left);
+      const changed = sightings.filter((sighting) => this.#known.get(sighting.name) !== fingerprint(sighting));
+      left = changed.map(({ name }) => name);
+      const handedIn = await this.#handIn(await this.#settling.complete(changed));
+      left = left.filter((name) => !handedIn.has(name));
+    } finally {
+      // What could not be handed in yet, for whatever reason, is looked at again by the next scan.
+      for (const name of left) this.#reported.add(name);
+    }
+  }
+
+  /** The names to look at: those reported, then, where a listing is due, what it has in addition or no more. */
+  async #due(reported: readonly string[]): Promise<string[]> {
+    if (!this.#isListingDue) return [...reported];
+    this.#isListingDue = false;
+    const waiting = await readInbox(this.project).catch((error: unknown) => {
+      this.#isListingDue = true;
+      throw error;
+    });
+    const unknown = waiting.filter((name) => !this.#known.has(name)).sort(naturalOrder.compare);
+    const present = new Set(waiting);
+    const gone = [...this.#known.keys()].filter((name) => !present.has(name));
+    return [...new Set([...reported, ...unknown, ...gone])];
+  }
+
+  /** The files of these names that are there, first come first; those that are gone are withdrawn. */
+  async #look(names: readonly string[]): Promise<Sighting[]> {
+    const found = await Promise.all(names.map((name) => sight(taskPath(this.#task(name)))));
+    const gone = names.filter((name, index) => found[index] === null && this.#known.has(name));
+    for (const name of gone) await this.#withdraw(name);
+    return found.filter((sighting) => sighting !== null).sort((a, b) => Number(a.stats.ctimeNs - b.stats.ctimeNs));
+  }
+
+  /** A known file that left without being claimed was taken back by its author. */
+  async #withdraw(name: string): Promise<void> {
+    const task = this.#task(name);
+    this.#known.delete(name);
+    if (!(await isClaimed(task))) await this.#door.withdraw(task);
+  }
+
+  /** Returns the names of what was handed in. */
+  async #handIn(complete: readonly Sighting[]): Promise<Set<string>> {
+    const arrivals = complete.map((sighting): Arrival => ({ task: this.#task(sighting.name), sighting }));
+    const later = await this.#door.submit(arrivals);
+    const accepted = complete.filter(({ name }) => !later.has(name));
+    for (const sighting of accepted) this.#known.set(sighting.name, fingerprint(sighting));
+    this.#scheduleRetry(later.size > 0 ? BUSY_RETRY_MS : null);
+    return new Set(accepted.map(({ name }) => name));
+  }
+
+  #scheduleRetry(busyMs: number | null): void {
+    clearTimeout(this.#retry ?? undefined);
+    const waits = [busyMs, this.#settling.retryMs].filter((ms) => ms !== null);
+    if (waits.length > 0 && !this.#closed) this.#retry = setTimeout(() => this.#wake(), Math.min(...waits));
+  }
+
+  #task(name: string): TaskFile {
+    return { project: this.project, name };
+  }
+}

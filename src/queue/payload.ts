@@ -1,0 +1,46 @@
+import { z } from "zod";
+import { QueueError } from "../core/errors.ts";
+import { COMPLEXITIES, PREFERRED_AI, PRIORITIES } from "../core/task.ts";
+
+const unknown = z.literal("unknown");
+
+/** What the queue knows of a task, in the job's data: where its file is and what its header says, never its prompt. */
+const taskPayload = z.object({
+  project: z.string(),
+  name: z.string(),
+  /** Of the content that was read; see the ledger's fingerprint. */
+  fingerprint: z.string(),
+  header: z.object({
+    title: z.string().nullable(),
+    priority: z.enum(PRIORITIES),
+    tags: z.array(z.string()),
+    needsClaudeCode: z.boolean().or(unknown),
+    preferredAi: z.enum([...PREFERRED_AI, "unknown"]),
+    allowDelegation: z.boolean().or(unknown),
+    complexityHint: z.enum([...COMPLEXITIES, "none", "unknown"]),
+  }),
+});
+export type TaskPayload = z.infer<typeof taskPayload>;
+
+/** A routed task: the same, and why it came here. */
+const localPayload = taskPayload.extend({ reason: z.string() });
+export type LocalPayload = z.infer<typeof localPayload>;
+
+/** @throws {QueueError} PAYLOAD_INVALID */
+export function readTaskPayload(id: string, data: unknown): TaskPayload {
+  return read(taskPayload, id, data);
+}
+
+/** @throws {QueueError} PAYLOAD_INVALID */
+export function readLocalPayload(id: string, data: unknown): LocalPayload {
+  return read(localPayload, id, data);
+}
+
+function read<T>(schema: z.ZodType<T>, id: string, data: unknown): T {
+  const parsed = schema.safeParse(data);
+  if (parsed.success) return parsed.data;
+  throw new QueueError(`job ${id}: ${z.prettifyError(parsed.error)}`, {
+    code: "PAYLOAD_INVALID",
+    hint: "remove the job; the task file is untouched and is enqueued again by the next sweep",
+  });
+}

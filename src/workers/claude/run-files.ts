@@ -1,0 +1,97 @@
+import { readdir, readFile, stat } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { z } from "zod";
+import { parseJson } from "../../core/json.ts";
+import type { ProcessId } from "../process.ts";
+import { type HookEvent, parseHookEvent } from "./hook-event.ts";
+import type { RunStore } from "./run-store.ts";
+
+const naturalOrder = new Intl.Collator("en", { numeric: true });
+
+/** A hook event and when it was kept, in ms since the epoch. */
+export interface KeptEvent {
+  readonly event: HookEvent;
+  readonly atMs: number;
+}
+
+/** Claude Code's live status file. */
+const liveStatus = z.object({
+  status: z.enum(["idle", "busy", "shell", "waiting"]).nullable().catch(null),
+  statusUpdatedAt: z.number().catch(0),
+  waitingFor: z.string().nullable().catch(null),
+});
+export type LiveStatus = z.infer<typeof liveStatus>;
+
+/** What a run's agent leaves in files: its events, its process, its exit, its status. */
+export class RunFiles {
+  readonly #store: RunStore;
+  readonly #run: string;
+  readonly #read = new Set<string>();
+  #transcript: string | null = null;
+
+  constructor(store: RunStore, run: string) {
+    this.#store = store;
+    this.#run = run;
+  }
+
+  /** Claude Code's transcript, once an event has told where it is. */
+  get transcript(): string | null {
+    return this.#transcript;
+  }
+
+  /** The events that were not read before, in order. */
+  async newEvents(): Promise<KeptEvent[]> {
+    const names = await readdir(this.#store.pathOf(this.#run, "events")).catch(() => []);
+    const unread = names.filter((name) => name.endsWith(".json") && !this.#read.has(name)).sort(naturalOrder.compare);
+    const kept = await Promise.all(unread.map((name) => this.#readEvent(name)));
+    return kept.filter((event) => event !== null);
+  }
+
+  /** The agent's process, once it has started. */
+  async process(): Promise<ProcessId | null> {
+    const [pid, startTime] = (await this.#text("pid")).trim().split(" ");
+    return pid ? { pid: Number(pid), startTime: startTime || null } : null;
+  }
+
+  /** The agent's exit code, once it has ended by itself. */
+  async exitCode(): Promise<number | null> {
+    const text = (await this.#text("exit")).trim();
+    return text === "" ? null : Number(text);
+  }
+
+  /** What the agent printed on stderr: the reason where it ended at once. */
+  async stderr(): Promise<string> {
+    return (await this.#text("stderr")).trim();
+  }
+
+  /** Claude Code's own word on what it does; null in versions that keep no such file. */
+  async liveStatus(pid: number): Promise<LiveStatus | null> {
+    if (this.#transcript === null) return null;
+    const config = dirname(dirname(dirname(this.#transcript)));
+    const text = await readFile(join(config, "sessions", `${pid}.json`), "utf8").catch(() => null);
+    return text === null ? null : (liveStatus.safeParse(parseJson(text)).data ?? null);
+  }
+
+  /** When the transcript last grew, 0 where there is none yet. */
+  async transcriptMovedAtMs(): Promise<number> {
+    if (this.#transcript === null) return 0;
+    return await stat(this.#transcript).then(
+      ({ mtimeMs }) => mtimeMs,
+      () => 0,
+    );
+  }
+
+  async #readEvent(name: string): Promise<KeptEvent | null> {
+    const path = this.#store.pathOf(this.#run, "events", name);
+    const [text, { mtimeMs }] = await Promise.all([readFile(path, "utf8"), stat(path)]);
+    this.#read.add(name);
+    const event = parseHookEvent(text);
+    if (event === null) return null;
+    this.#transcript = event.transcript_path ?? this.#transcript;
+    return { event, atMs: mtimeMs };
+  }
+
+  async #text(name: string): Promise<string> {
+    return await readFile(this.#store.pathOf(this.#run, name), "utf8").catch(() => "");
+  }
+}

@@ -1,0 +1,111 @@
+import { mkdir, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import writeFileAtomic from "write-file-atomic";
+import { type RunRecord, runRecord } from "./run-record.ts";
+import { runSettings } from "./settings.ts";
+
+/** The shell programs of every run, from the package's libexec/. */
+const PROGRAMS = ["launch.sh", "hook.sh"] as const;
+const LIBEXEC = new URL("../../../libexec/", import.meta.url);
+
+/** The directory of each run, under the state directory: all that a run needs, and all that it leaves behind. */
+export class RunStore {
+  readonly #root: string;
+
+  constructor(stateDir: string) {
+    this.#root = join(stateDir, "runs");
+  }
+
+  pathOf(run: string, ...parts: string[]): string {
+    return join(this.#root, run, ...parts);
+  }
+
+  /** Makes a run's directory. The programs are copied into it, so that an upgrade changes nothing for a running agent. */
+  async create(record: RunRecord): Promise<void> {
+    await mkdir(this.pathOf(record.id, "events"), { recursive: true, mode: 0o700 });
+    await this.save(record);
+    await Promise.all([
+      symlink(record.project, this.pathOf(record.id, "project")),
+      this.#write(record.id, "settings.json", JSON.stringify(runSettings(), null, 2)),
+      ...PROGRAMS.map(
+        async (name) => await this.#write(record.id, name, await readFile(new URL(name, LIBEXEC), "utf8")),
+      ),
+    ]);
+  }
+
+  /** Writes what the agent reads. The first line makes whatever follows plain text to it. */
+  async writePrompt(run: string, prompt: string): Promise<void> {
+    await this.#write(run, "prompt.md", `${runTag(run)}\n${prompt}`);
+  }
+
+  /** Keeps the record, whole or not at all. */
+  async save(record: RunRecord): Promise<void> {
+    await writeFileAtomic(this.pathOf(record.id, "run.json"), JSON.stringify(record, null, 2), {
+      fsync: false,
+      mode: 0o600,
+    });
+  }
+
+  /** The runs that are not closed, oldest first. Directories without a readable record were never launched. */
+  async open(): Promise<RunRecord[]> {
+    const records = await this.#all();
+    return records.filter(({ state }) => state.name !== "closed").sort((a, b) => a.preparedAtMs - b.preparedAtMs);
+  }
+
+  /** Whether a run has a directory here. */
+  async has(run: string): Promise<boolean> {
+    return (await this.#read(run)) !== null;
+  }
+
+  async remove(run: string): Promise<void> {
+    await rm(this.pathOf(run), { recursive: true, force: true });
+  }
+
+  /** Removes runs that were closed longer ago than they are kept. */
+  async prune(keepMs: number): Promise<void> {
+    for (const { id, state } of await this.#all()) {
+      if (state.name === "closed" && state.atMs < Date.now() - keepMs) await this.remove(id);
+    }
+  }
+
+  async #all(): Promise<RunRecord[]> {
+    const names = await readdir(this.#root).catch(() => []);
+    const records = await Promise.all(names.map((name) => this.#read(name)));
+    return records.filter((record) => record !== null);
+  }
+
+  async #read(run: string): Promise<RunRecord | null> {
+    try {
+      return runRecord.parse(JSON.parse(await readFile(this.pathOf(run, "run.json"), "utf8")));
+    } catch {
+      return null;
+    }
+  }
+
+  async #write(run: string, name: string, text: string): Promise<void> {
+    await writeFile(this.pathOf(run, name), text, { mode: 0o600 });
+  }
+}
+
+/** The first line of a run's prompt, and the proof of whose prompt was taken. */
+export function runTag(run: string): string {
+  return `[run ${run}]`;
+}
+
+/** The program of a run and its arguments, as tmux starts it. */
+export function runArguments(
+  store: RunStore,
+  run: RunRecord,
+  claude: { command: string; args: readonly string[] },
+): string[] {
+  const launch = ["sh", store.pathOf(run.id, "launch.sh"), store.pathOf(run.id)];
+  const session = [
+    "--session-id",
+    run.claudeSession,
+    "--settings",
+    store.pathOf(run.id, "settings.json"),
+    "--model",
+    run.model,
+  ];
+  return [...launch, claude.command, ...claude.args, ...session];
+}

@@ -1,0 +1,44 @@
+import { readFile } from "node:fs/promises";
+import { execa } from "execa";
+
+/** A process as one tells it from a later one with the same pid. */
+export interface ProcessId {
+  readonly pid: number;
+  /** Field 22 of /proc/PID/stat; null where the system has no /proc. */
+  readonly startTime: string | null;
+}
+
+/** Whether exactly this process still runs. One that ended and was not reaped yet does not. */
+export async function isAlive({ pid, startTime }: ProcessId): Promise<boolean> {
+  if (startTime === null) return await isAliveByPs(pid);
+  const stat = await readStat(pid);
+  return stat !== null && stat.startTime === startTime && stat.state !== "Z" && stat.state !== "X";
+}
+
+/** Whether a pane's shell waits at its prompt: nothing it started holds the terminal. Assumed where there is no /proc. */
+export async function holdsTerminal(pid: number): Promise<boolean> {
+  const stat = await readStat(pid);
+  return stat === null ? process.platform !== "linux" : stat.foreground === pid;
+}
+
+/** Sends a signal; a process that is gone already is no error. */
+export function signal(pid: number, name: NodeJS.Signals): void {
+  try {
+    process.kill(pid, name);
+  } catch {
+    // It is gone, which is what every signal of ours is for.
+  }
+}
+
+async function readStat(pid: number): Promise<{ state: string; foreground: number; startTime: string } | null> {
+  const text = await readFile(`/proc/${pid}/stat`, "latin1").catch(() => null);
+  if (text === null) return null;
+  // The name, in parentheses, may hold anything: the fields are counted from its end, where field 3 begins.
+  const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");
+  return { state: fields[0] ?? "", foreground: Number(fields[5]), startTime: fields[19] ?? "" };
+}
+
+async function isAliveByPs(pid: number): Promise<boolean> {
+  const { stdout } = await execa("ps", ["-o", "stat=", "-p", String(pid)], { reject: false });
+  return stdout.trim() !== "" && !stdout.trim().startsWith("Z");
+}

@@ -1,0 +1,82 @@
+import { coalesce } from "../core/coalesce.ts";
+import type { Service } from "../core/service.ts";
+import type { HostFetcher } from "../queue/host-fetcher.ts";
+import type { LocalRuns } from "./claude/local-runs.ts";
+import type { Pool } from "./tmux/pool.ts";
+
+export interface TmuxWorkerOptions {
+  readonly fetcher: HostFetcher;
+  readonly pool: Pool;
+  readonly runs: LocalRuns;
+  readonly onError: (error: unknown) => void;
+}
+
+/** How often free sessions and waiting jobs are matched when nothing wakes us: for sessions that people free. */
+const POLL_MS = 1_000;
+
+/** Reserves free sessions first and then fetches a job for each, so that it never holds a job it cannot run. */
+export class TmuxWorker implements Service {
+  readonly #options: TmuxWorkerOptions;
+  readonly #fill = coalesce(() => this.#fillOnce());
+  readonly #abort = new AbortController();
+  readonly #running = new Set<Promise<void>>();
+  #poll: NodeJS.Timeout | null = null;
+
+  constructor(options: TmuxWorkerOptions) {
+    this.#options = options;
+  }
+
+  /** Goes on with the runs of an earlier daemon, then takes jobs. */
+  async start(): Promise<void> {
+    if (this.#poll !== null) return;
+    const { fetcher, runs } = this.#options;
+    for (const run of await runs.recover(await fetcher.takeBack(), this.#abort.signal)) this.#follow(run);
+    fetcher.onWork(() => this.#wake());
+    this.#poll = setInterval(() => this.#wake(), POLL_MS);
+    this.#wake();
+  }
+
+  /** Takes no more jobs. The agents go on without us: the next daemon adopts them. */
+  async stop(): Promise<void> {
+    clearInterval(this.#poll ?? undefined);
+    this.#abort.abort();
+    await this.#fill().catch(() => {});
+    await Promise.all(this.#running);
+  }
+
+  /** Starts as many waiting jobs as there are free sessions. */
+  async fill(): Promise<void> {
+    await this.#fill();
+  }
+
+  async #fillOnce(): Promise<void> {
+    const { fetcher, pool, runs } = this.#options;
+    if (this.#abort.signal.aborted) return;
+    const pending = await fetcher.pending();
+    if (pending === 0) return;
+    const sessions = await pool.reserve(pending);
+    try {
+      for (let session = sessions[0]; session !== undefined; session = sessions[0]) {
+        const job = await fetcher.fetch();
+        if (job === null) return;
+        sessions.shift();
+        this.#follow(runs.execute(job, session, this.#abort.signal));
+      }
+    } finally {
+      for (const unused of sessions) pool.free(unused);
+    }
+  }
+
+  /** A run that is over has freed its session: somebody may wait for it. */
+  #follow(run: Promise<void>): void {
+    const followed = run.catch(this.#options.onError).finally(() => {
+      this.#running.delete(followed);
+      this.#wake();
+    });
+    this.#running.add(followed);
+  }
+
+  #wake(): void {
+    if (!this.#abort.signal.aborted) this.#fill().catch(this.#options.onError);
+  }
+}

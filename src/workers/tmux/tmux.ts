@@ -1,0 +1,146 @@
+import { execa } from "execa";
+import { messageOf, QueueError } from "../../core/errors.ts";
+
+/** One pane of a session of ours, as tmux sees it. */
+export interface Pane {
+  readonly session: string;
+  /** tmux's own name of the pane, such as %12: it is never given to another. */
+  readonly id: string;
+  readonly pid: number;
+  readonly dead: boolean;
+  /** The only pane of the session's only window. */
+  readonly alone: boolean;
+  /** The run that the session was tagged with, or null. */
+  readonly run: string | null;
+  readonly command: string;
+}
+
+/** The session option that carries the run's id, so that tmux alone tells who works where. */
+const RUN_TAG = "@ccl_run";
+/** What tmux says when no server runs on its socket, or one without any session. */
+const NOTHING_THERE =
+  /no server running|no current target|error connecting to .*(No such file or directory|Connection refused)/;
+/** What tmux says of a pane that went away with its session. */
+const NO_PANE = /can't find pane/;
+const TIMEOUT_MS = 10_000;
+/** Free text comes last: no field before it can hold the separator. */
+const PANE_FORMAT = `#{pane_id}|#{pane_pid}|#{pane_dead}|#{session_windows}|#{window_panes}|#{${RUN_TAG}}|#{session_name}|#{pane_current_command}`;
+
+type Command = readonly string[];
+
+/** A typed tmux client on one socket. Every argument reaches tmux as it is: no shell and no format reads it. */
+export class Tmux {
+  readonly #socket: string;
+  readonly #environment: Readonly<Record<string, string>>;
+
+  constructor(socket: string, environment: Readonly<Record<string, string>>) {
+    this.#socket = socket;
+    this.#environment = environment;
+  }
+
+  /** Every pane on the server, none when no server runs. @throws {QueueError} TMUX_FAILED: then nothing is known. */
+  async listPanes(): Promise<Pane[]> {
+    const output = await this.#run([["list-panes", "-a", "-F", PANE_FORMAT]]).catch((error: unknown) => {
+      if (NOTHING_THERE.test(messageOf(error))) return "";
+      throw error;
+    });
+    return output.split("\n").flatMap((line) => parsePane(line) ?? []);
+  }
+
+  /** Creates detached sessions with an idle shell, starting the server where none runs. */
+  async createSessions(names: readonly string[], directory: string): Promise<void> {
+    const start = names.map((name) => [
+      "new-session",
+      "-d",
+      "-s",
+      name,
+      "-c",
+      escapeFormat(directory),
+      "-x",
+      "200",
+      "-y",
+      "50",
+    ]);
+    // Without a session for a moment, the server would end.
+    await this.#run([...start, ["set-option", "-s", "exit-empty", "off"]]);
+  }
+
+  /** Replaces what runs in a session's pane by a run's program, and tags the session with the run. */
+  async startRun(pane: Pane, run: string, argv: readonly string[]): Promise<void> {
+    await this.#run([
+      ["set-option", "-t", pane.id, RUN_TAG, run],
+      ["set-option", "-w", "-t", pane.id, "remain-on-exit", "on"],
+      ["respawn-pane", "-k", "-t", pane.id, ...argv],
+    ]);
+  }
+
+  /** Replaces what runs in a session's pane by an idle shell, and takes the tag off. A pane that is gone is no error. */
+  async giveBack(pane: Pane): Promise<void> {
+    try {
+      const shell = await this.#run([["show-options", "-gv", "default-shell"]]);
+      await this.#run([
+        ["respawn-pane", "-k", "-t", pane.id, shell.trim(), "-l"],
+        ["set-option", "-w", "-u", "-t", pane.id, "remain-on-exit"],
+        ["set-option", "-u", "-t", pane.id, RUN_TAG],
+      ]);
+    } catch (error) {
+      if (!NO_PANE.test(messageOf(error)) && !NOTHING_THERE.test(messageOf(error))) throw error;
+    }
+  }
+
+  /** What stands on a pane's screen, for a person to read. */
+  async screen(pane: Pane): Promise<string> {
+    const text = await this.#run([["capture-pane", "-p", "-t", pane.id]]);
+    return text.replace(/(?: *\n){3,}/g, "\n\n").trim();
+  }
+
+  /** Ends the server and everything in it. For servers of our own only. */
+  async killServer(): Promise<void> {
+    await this.#run([["kill-server"]]).catch(() => {});
+  }
+
+  async #run(commands: readonly Command[]): Promise<string> {
+    const argv = commands.flatMap((command, index) => [...(index > 0 ? [";"] : []), ...command.map(escapeSemicolon)]);
+    try {
+      const { stdout } = await execa("tmux", ["-L", this.#socket, ...argv], {
+        env: this.#environment,
+        extendEnv: false,
+        timeout: TIMEOUT_MS,
+        stdin: "ignore",
+      });
+      return stdout;
+    } catch (error) {
+      const command = commands[0]?.[0] ?? "";
+      throw new QueueError(`tmux ${command}: ${stderrOf(error)}`, { code: "TMUX_FAILED", cause: error });
+    }
+  }
+}
+
+/** tmux takes an argument that ends in a semicolon for the end of a command. */
+function escapeSemicolon(argument: string): string {
+  return argument.endsWith(";") ? `${argument.slice(0, -1)}\\;` : argument;
+}
+
+/** tmux expands #{…}, and runs #(…), in a start directory. */
+function escapeFormat(text: string): string {
+  return text.replaceAll("#", "##");
+}
+
+function parsePane(line: string): Pane | null {
+  const [id, pid, dead, windows, panes, run, session, ...command] = line.split("|");
+  if (id === undefined || session === undefined) return null;
+  return {
+    session,
+    id,
+    pid: Number(pid),
+    dead: dead === "1",
+    alone: windows === "1" && panes === "1",
+    run: run === undefined || run === "" ? null : run,
+    command: command.join("|"),
+  };
+}
+
+function stderrOf(error: unknown): string {
+  const stderr = error instanceof Error && "stderr" in error ? error.stderr : null;
+  return typeof stderr === "string" && stderr !== "" ? stderr : messageOf(error);
+}

@@ -1,0 +1,92 @@
+import { afterEach, describe, expect, test } from "vitest";
+import { type Daemon, runCommand, startDaemon } from "../helpers/daemon.ts";
+import { prepareQueue, type QueueFixture } from "../helpers/queue-fixture.ts";
+import { until } from "../helpers/until.ts";
+
+let queue: QueueFixture;
+const daemons: Daemon[] = [];
+
+afterEach(async () => {
+  for (const daemon of daemons.splice(0)) {
+    daemon.signal("SIGTERM");
+    await daemon.ended();
+  }
+  // Starting the same queue once more stops what a killed daemon left: its Redis and its agents.
+  await queue.app.start();
+  await queue.stop();
+});
+
+async function start(): Promise<Daemon> {
+  const daemon = await startDaemon(queue.configFile, queue.environment);
+  daemons.push(daemon);
+  return daemon;
+}
+
+const submits = async () => (await queue.witness()).filter(({ event }) => event === "submit");
+
+describe.each(["SIGKILL", "SIGTERM"] as const)("after %s", (signal) => {
+  test("running agents go on, are taken over, and each task runs exactly once", async () => {
+    queue = await prepareQueue({ sessions: 2 });
+    const first = await start();
+    for (const name of ["a", "b", "c", "d"]) await queue.drop(`${name}.md`, `agent: work 2s\nagent: say ${name}\n`);
+    await until("two run", async () => (await submits()).length === 2);
+    first.signal(signal);
+    await first.ended();
+    expect(await queue.names("inbox")).toHaveLength(4);
+
+    await start();
+    expect(await queue.settled("done", 4, 30_000)).toEqual(["a.md", "b.md", "c.md", "d.md"]);
+    expect(await submits()).toHaveLength(4);
+    expect(await queue.names("failed")).toEqual([]);
+    await until("the inbox is empty", async () => (await queue.names("inbox")).length === 0);
+    expect(await queue.read("done", "a.md")).toContain("\n> a\n");
+  });
+
+  test("a task that finished meanwhile is finalised, and one that died meanwhile has failed", async () => {
+    queue = await prepareQueue({ sessions: 2 });
+    const first = await start();
+    await queue.drop("finishes.md", "agent: work 1s\n");
+    await queue.drop("dies.md", "agent: work 1s\nagent: die\n");
+    await until("both run", async () => (await submits()).length === 2);
+    first.signal(signal);
+    await first.ended();
+    await until("one has finished", async () => (await queue.witness()).some(({ event }) => event === "end"));
+
+    await start();
+    expect(await queue.settled("done", 1)).toEqual(["finishes.md"]);
+    expect(await queue.settled("failed", 1)).toEqual(["dies.md"]);
+    expect(await queue.read("failed", "dies.md")).toContain("| error | RUN_CRASHED: ");
+    await queue.drop("next-1.md", "one\n");
+    await queue.drop("next-2.md", "two\n");
+    expect(await queue.settled("done", 3)).toEqual(["finishes.md", "next-1.md", "next-2.md"]);
+  });
+});
+
+test("a second daemon on the same state directory is refused, and the first goes on", async () => {
+  queue = await prepareQueue();
+  await start();
+  const second = runCommand(["start", "--config", queue.configFile], queue.environment);
+  expect(await second.ended()).toBe(1);
+  expect(second.output()).toContain("[ALREADY_RUNNING]");
+  await queue.drop("still.md", "still here\n");
+  expect(await queue.settled("done", 1)).toEqual(["still.md"]);
+});
+
+test("the log is JSON lines when stdout is no terminal, and names each step of a task", async () => {
+  queue = await prepareQueue();
+  const daemon = await start();
+  await queue.drop("logged.md", "logged\n");
+  await until("it is done", () => daemon.output().includes('"type":"done"'));
+  const lines: unknown[] = daemon
+    .output()
+    .trim()
+    .split("\n")
+    .map((line) => JSON.parse(line));
+  expect(lines).toEqual(
+    expect.arrayContaining(
+      ["seen", "routed", "launched", "submitted", "done"].map((type) =>
+        expect.objectContaining({ task: "alpha/logged.md", event: expect.objectContaining({ type }) }),
+      ),
+    ),
+  );
+});

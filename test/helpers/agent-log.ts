@@ -1,0 +1,27 @@
+import { readFile } from "node:fs/promises";
+import { z } from "zod";
+
+const witness = z.looseObject({
+  event: z.enum(["start", "submit", "end"]),
+  at: z.number(),
+  pid: z.number(),
+  pane: z.string().nullish(),
+  cwd: z.string(),
+  model: z.string().nullish(),
+  run: z.string().nullish(),
+  promptSha256: z.string().nullish(),
+  promptBytes: z.number().nullish(),
+  firstLine: z.string().nullish(),
+});
+
+/** One line that an agent wrote about itself. */
+export type Witness = z.infer<typeof witness>;
+
+/** Everything that the agents wrote down, in order. */
+export async function agentLog(file: string): Promise<Witness[]> {
+  const text = await readFile(file, "utf8").catch(() => "");
+  return text
+    .split("\n")
+    .filter((line) => line !== "")
+    .map((line) => witness.parse(JSON.parse(line)));
+}

@@ -1,0 +1,56 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { until } from "./until.ts";
+
+const MAIN = new URL("../../dist/main.js", import.meta.url).pathname;
+
+/** A `ccl-queue` process of its own. */
+export interface Daemon {
+  readonly pid: number;
+  /** What it printed so far. */
+  output(): string;
+  signal(name: NodeJS.Signals): void;
+  /** Its exit code, or the signal that ended it. */
+  ended(): Promise<number | string>;
+}
+
+/** Runs `ccl-queue` with these arguments. */
+export function runCommand(
+  args: readonly string[],
+  environment: Readonly<Record<string, string>>,
+  cwd?: string,
+): Daemon {
+  return runScript(MAIN, args, environment, cwd);
+}
+
+/** Runs any program of ours the same way. */
+export function runScript(
+  script: string,
+  args: readonly string[],
+  environment: Readonly<Record<string, string>>,
+  cwd?: string,
+): Daemon {
+  const env = { ...process.env, REDIS_URL: "", CCL_QUEUE_CONFIG: "", ...environment };
+  const child: ChildProcess = spawn(process.execPath, [script, ...args], {
+    env,
+    cwd,
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  const exited = once(child, "exit").then(([code, signal]: (number | string | null)[]) => code ?? signal ?? "");
+  let output = "";
+  for (const stream of [child.stdout, child.stderr])
+    stream?.on("data", (chunk: Buffer) => (output += chunk.toString()));
+  return {
+    pid: child.pid ?? 0,
+    output: () => output,
+    signal: (name) => child.kill(name),
+    ended: async () => await exited,
+  };
+}
+
+/** Starts the daemon on a configuration and waits until it watches. */
+export async function startDaemon(configFile: string, environment: Readonly<Record<string, string>>): Promise<Daemon> {
+  const daemon = runCommand(["start", "--config", configFile], environment);
+  await until("the daemon watches", () => daemon.output().includes("watching "));
+  return daemon;
+}

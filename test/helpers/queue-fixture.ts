@@ -1,0 +1,132 @@
+import { mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { execa } from "execa";
+import { App } from "../../src/app.ts";
+import { type Config, loadConfig } from "../../src/config/config.ts";
+import type { TaskEvent } from "../../src/core/events.ts";
+import { agentLog, type Witness } from "./agent-log.ts";
+import { until } from "./until.ts";
+
+const AGENT = new URL("../../demo/agent.js", import.meta.url).pathname;
+
+export interface FixtureOptions {
+  /** Sessions in the pool. */
+  readonly sessions?: number;
+  /** More YAML for the configuration file, for keys that are not set here. */
+  readonly yaml?: string;
+  readonly project?: string;
+  /** How long an agent works on a task that does not say. */
+  readonly workMs?: number;
+  /** The real Claude Code in place of the scripted agent, in exactly this environment. */
+  readonly claude?: { readonly command: string; readonly environment: Readonly<Record<string, string>> };
+}
+
+/** A whole queue of its own: directory, Redis, tmux server, projects and scripted agents. */
+export interface QueueFixture {
+  readonly dir: string;
+  readonly config: Config;
+  readonly configFile: string;
+  /** What the agents' sessions inherit. */
+  readonly environment: Readonly<Record<string, string>>;
+  readonly app: App;
+  readonly project: string;
+  readonly events: TaskEvent[];
+  readonly errors: unknown[];
+  /** Moves a task in whole. */
+  drop(name: string, text: string, project?: string): Promise<void>;
+  /** The names in a folder of .agent-queue. */
+  names(folder: "inbox" | "done" | "failed", project?: string): Promise<string[]>;
+  read(folder: "inbox" | "done" | "failed", name: string): Promise<string>;
+  /** Waits until so many files are in a folder. */
+  settled(folder: "done" | "failed", count: number, timeoutMs?: number): Promise<string[]>;
+  /** What the agents themselves wrote down: the witness of what ran. */
+  witness(): Promise<Witness[]>;
+  tmux(...args: string[]): Promise<string>;
+  stop(): Promise<void>;
+}
+
+/** Starts a queue on the scripted agent. */
+export async function startQueue(options: FixtureOptions = {}): Promise<QueueFixture> {
+  const fixture = await prepareQueue(options);
+  await fixture.app.start();
+  return fixture;
+}
+
+/** The same, not started yet. */
+export async function prepareQueue(options: FixtureOptions = {}): Promise<QueueFixture> {
+  const dir = await mkdtemp(join(tmpdir(), "ccl-queue-test-"));
+  const socket = `ccl-queue-test-${dir.slice(-6)}`;
+  const project = join(dir, "projects", options.project ?? "alpha");
+  await mkdir(join(project, ".agent-queue", "inbox"), { recursive: true });
+  await mkdir(join(dir, "home"));
+  const configFile = await writeConfig(dir, socket, options);
+  const config = loadConfig(configFile, { home: join(dir, "home"), redisUrl: null, configFile: null });
+  const log = join(dir, "agents.jsonl");
+  const events: TaskEvent[] = [];
+  const errors: unknown[] = [];
+  const environment = {
+    HOME: join(dir, "home"),
+    CLAUDE_CONFIG_DIR: join(dir, "claude"),
+    CCL_QUEUE_AGENT_LOG: log,
+    CCL_QUEUE_AGENT_WORK_MS: String(options.workMs ?? 50),
+  };
+  const app = new App({ config, sessionEnvironment: environment, onError: (error) => errors.push(error) });
+  app.events.on((event) => events.push(event));
+  // The sessions of a server inherit what it was started with, and nothing of ours.
+  if (options.claude !== undefined) {
+    const clean = { env: { ...options.claude.environment }, extendEnv: false };
+    await execa("tmux", ["-L", socket, "-f", "/dev/null", "new-session", "-d", "-s", "keeper"], clean);
+  }
+  const folder = (name: string, of = project) => join(of, ".agent-queue", name);
+
+  return {
+    dir,
+    config,
+    configFile,
+    environment,
+    app,
+    project,
+    events,
+    errors,
+    drop: async (name, text, to = project) => {
+      const draft = join(dir, `draft-${Math.random().toString(36).slice(2)}`);
+      await writeFile(draft, text);
+      await rename(draft, join(folder("inbox", to), name));
+    },
+    names: async (name, of = project) => (await readdir(folder(name, of)).catch(() => [])).sort(),
+    read: async (name, file) => await readFile(join(folder(name), file), "utf8"),
+    settled: async (name, count, timeoutMs) =>
+      await until(
+        `${count} files in ${name}/`,
+        async () => {
+          const names = (await readdir(folder(name)).catch(() => [])).filter((file) => !file.startsWith("."));
+          return names.length >= count && names;
+        },
+        timeoutMs,
+      ),
+    witness: async () => await agentLog(log),
+    tmux: async (...args) => (await execa("tmux", ["-L", socket, ...args], { env: environment })).stdout,
+    stop: async () => {
+      await app.stop();
+      await app.tmux.killServer();
+      await rm(dir, { recursive: true, force: true });
+    },
+  };
+}
+
+async function writeConfig(dir: string, socket: string, options: FixtureOptions): Promise<string> {
+  const sessions = options.sessions ?? 2;
+  const file = join(dir, "ccl-queue.yaml");
+  const lines = [
+    `state_dir: ${join(dir, "state")}`,
+    `tmux: { socket_name: ${socket} }`,
+    `dispatcher: { projects_dir: ${join(dir, "projects")}, prompt_timeout: 20s, cooldown: 1s }`,
+    options.claude === undefined
+      ? `claude: { command: ${process.execPath}, args: ["${AGENT}", --dangerously-skip-permissions] }`
+      : `claude: { command: ${options.claude.command} }`,
+    options.yaml ?? `pool: { autonomous: { min: ${sessions}, max: ${sessions} } }`,
+  ];
+  await writeFile(file, lines.join("\n"));
+  return file;
+}
