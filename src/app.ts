@@ -68,7 +68,7 @@ export class App implements Service {
     await this.#run(new TmuxWorker({ fetcher, pool, runs, onError }));
     await this.#run(new RoutingWorker({ queues, delegation: null, events }));
     const projects = { projectsDir: config.projectsDir, listed: config.dedicated.map(({ project }) => project) };
-    const door = new Door(queues, events, onError);
+    const door = new Door({ queues, events, isRunning: (task) => runs.isRunning(task), onError });
     await this.#run(new InboxWatcher({ projects, door, sweepIntervalMs: config.sweepIntervalMs, onError }));
   }
 

@@ -16,8 +16,19 @@ export async function claim(task: TaskFile, seen: string): Promise<Claim> {
   const sighting = await sight(taskPath(task));
   if (sighting === null) return "gone";
   if (fingerprint(sighting) !== seen && !(await isComplete(sighting, Date.now()))) return "unfinished";
-  if (await exists(claimedPath(task))) return "unfinished";
-  return (await renamed(taskPath(task), claimedPath(task))) ? "claimed" : "gone";
+  try {
+    return (await claimAsItIs(task)) ? "claimed" : "unfinished";
+  } catch (error) {
+    if (isSystemError(error, "ENOENT")) return "gone";
+    throw error;
+  }
+}
+
+/** Takes a task whatever its file's state. False when its name still runs; a file that is gone throws ENOENT. */
+export async function claimAsItIs(task: TaskFile): Promise<boolean> {
+  if (await isClaimed(task)) return false;
+  await rename(taskPath(task), claimedPath(task));
+  return true;
 }
 
 /** Gives a claimed task back to the inbox, under a new name where a new file took its own. */
@@ -29,22 +40,8 @@ export async function unclaim(task: TaskFile): Promise<void> {
 
 /** Whether a task is claimed. */
 export async function isClaimed(task: TaskFile): Promise<boolean> {
-  return await exists(claimedPath(task));
-}
-
-async function exists(path: string): Promise<boolean> {
-  return await lstat(path).then(
+  return await lstat(claimedPath(task)).then(
     () => true,
     () => false,
   );
-}
-
-async function renamed(from: string, to: string): Promise<boolean> {
-  try {
-    await rename(from, to);
-    return true;
-  } catch (error) {
-    if (isSystemError(error, "ENOENT")) return false;
-    throw error;
-  }
 }

@@ -4,6 +4,9 @@ import type { TaskFile } from "../core/task.ts";
 import { claimedPath, taskPath } from "./layout.ts";
 import { MAX_TASK_BYTES, type ParsedTask, parseTask } from "./parse-task.ts";
 
+/** A name may have 255 bytes, and a claimed file's has a suffix. */
+const MAX_NAME_BYTES = 240;
+
 /** A file that may be read, or the reason why it must not be. */
 type Readable =
   | { readonly ok: true; readonly path: string; readonly size: number }
@@ -11,6 +14,9 @@ type Readable =
 
 /** Reads a waiting task. Whatever is wrong with the file is a reason, not an exception; a vanished file throws ENOENT. */
 export async function readTask(task: TaskFile): Promise<ParsedTask> {
+  if (Buffer.byteLength(task.name) > MAX_NAME_BYTES) {
+    return { ok: false, reason: `its name is longer than ${MAX_NAME_BYTES} bytes` };
+  }
   return await readAndParse(task.project, taskPath(task));
 }
 

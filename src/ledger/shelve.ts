@@ -1,11 +1,12 @@
 import { randomUUID } from "node:crypto";
-import { appendFile, copyFile, lstat, mkdir, readFile, rename, rm, unlink } from "node:fs/promises";
+import { appendFile, copyFile, lstat, mkdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import writeFileAtomic from "write-file-atomic";
 import { isSystemError } from "../core/errors.ts";
 import type { TaskFile } from "../core/task.ts";
+import { claimAsItIs } from "./claim.ts";
 import { type Footer, isFooterOf, renderFooter, stripFooter } from "./footer.ts";
-import { claimedPath, inboxDir, type Shelf, shelfDir, taskPath } from "./layout.ts";
+import { claimedPath, type Shelf, shelfDir } from "./layout.ts";
 import { MAX_TASK_BYTES } from "./parse-task.ts";
 import { numbered, placeNew } from "./place-new.ts";
 import { readOriginal } from "./read-task.ts";
@@ -22,50 +23,49 @@ export async function shelveClaimed(task: TaskFile, shelf: Shelf, footer: Footer
 }
 
 /**
- * Ends a waiting task that cannot be run: it appears in failed/ with the reason below its text. The footer is
- * written into a new file that takes the old one's place first, as the old one may have other names elsewhere.
+ * Ends a waiting task that cannot be run: it is claimed, so that a version saved meanwhile stays, and appears in
+ * failed/ with the reason below its text. A file that is gone throws ENOENT, a name that still runs EBUSY.
  */
 export async function rejectTask(task: TaskFile, footer: Footer): Promise<string> {
-  const waiting = taskPath(task);
-  const stats = await lstat(waiting);
-  if (stats.isDirectory()) throw new Error(`${waiting} is a directory`);
-  const draft = join(inboxDir(task.project), `.${randomUUID()}.draft`);
-  try {
-    if (stats.isFile() && stats.size > MAX_TASK_BYTES) {
-      await copyFile(waiting, draft);
-      await appendFile(draft, renderFooter(footer));
-    } else await writeWithFooter(draft, await readOriginal(task.project, waiting), footer);
-    await rename(draft, waiting);
-  } finally {
-    await rm(draft, { force: true });
-  }
-  const path = await placeNew(waiting, shelvedPath(task, "failed"));
-  await unlink(waiting);
-  return path;
+  if (!(await claimAsItIs(task))) throw Object.assign(new Error(`${task.name} still runs`), { code: "EBUSY" });
+  return await shelveClaimed(task, "failed", footer);
 }
 
 async function writeShelved(task: TaskFile, shelf: Shelf, from: string, footer: Footer): Promise<string> {
-  const original = await readOriginal(task.project, from).catch(ignoreMissing);
   const dir = shelfDir(task.project, shelf);
   await mkdir(dir, { recursive: true });
   const draft = join(dir, `.${randomUUID()}.draft`);
   try {
-    await writeWithFooter(draft, original ?? Buffer.alloc(0), footer);
+    if (await isLarge(from)) {
+      await copyFile(from, draft);
+      await appendFile(draft, renderFooter(footer));
+    } else {
+      const original = await readOriginal(task.project, from).catch(ignoreMissing);
+      await writeFileAtomic(draft, withFooter(original ?? Buffer.alloc(0), footer));
+    }
     return await placeNew(draft, shelvedPath(task, shelf));
   } finally {
     await rm(draft, { force: true });
   }
 }
 
-async function writeWithFooter(path: string, original: Buffer, footer: Footer): Promise<void> {
-  await writeFileAtomic(path, Buffer.concat([withoutFooter(original), Buffer.from(renderFooter(footer))]));
+/** Too large to be read whole: the footer goes below whatever is there. */
+async function isLarge(path: string): Promise<boolean> {
+  const stats = await lstat(path).catch(ignoreMissing);
+  return stats?.isFile() === true && stats.size > 2 * MAX_TASK_BYTES;
+}
+
+/** The footer is ASCII around quoted text, so latin1 keeps every byte of a file in any encoding. */
+function withFooter(original: Buffer, footer: Footer): Buffer {
+  const text = Buffer.from(stripFooter(original.toString("latin1")), "latin1");
+  return Buffer.concat([text, Buffer.from(renderFooter(footer))]);
 }
 
 async function findShelved(task: TaskFile, shelf: Shelf, run: string | undefined): Promise<string | null> {
   if (run === undefined) return null;
   for (let copy = 1; ; copy += 1) {
     const path = numbered(shelvedPath(task, shelf), copy);
-    const text = await readFile(path, "utf8").catch(ignoreMissing);
+    const text = await readFile(path, "utf8").catch(ignoreFolder);
     if (text === null) return null;
     if (isFooterOf(text, run)) return path;
   }
@@ -75,12 +75,12 @@ function shelvedPath(task: TaskFile, shelf: Shelf): string {
   return join(shelfDir(task.project, shelf), task.name);
 }
 
-/** The footer is ASCII around quoted text, so latin1 keeps every byte of a file in any encoding. */
-function withoutFooter(original: Buffer): Buffer {
-  return Buffer.from(stripFooter(original.toString("latin1")), "latin1");
-}
-
 function ignoreMissing(error: unknown): null {
   if (isSystemError(error, "ENOENT")) return null;
   throw error;
+}
+
+/** A folder takes a name as a file does. */
+function ignoreFolder(error: unknown): string | null {
+  return isSystemError(error, "EISDIR") ? "" : ignoreMissing(error);
 }

@@ -1,6 +1,7 @@
 import { isSystemError, messageOf } from "../core/errors.ts";
 import type { TaskEvents } from "../core/events.ts";
 import type { TaskFile } from "../core/task.ts";
+import { unclaim } from "../ledger/claim.ts";
 import { fingerprint, type Sighting } from "../ledger/completeness.ts";
 import { readTask } from "../ledger/read-task.ts";
 import { rejectTask } from "../ledger/shelve.ts";
@@ -11,6 +12,14 @@ import type { TaskQueues } from "../queue/task-queues.ts";
 export interface Arrival {
   readonly task: TaskFile;
   readonly sighting: Sighting;
+}
+
+export interface DoorOptions {
+  readonly queues: TaskQueues;
+  readonly events: TaskEvents;
+  /** Whether a run of this host holds a task's file. */
+  readonly isRunning: (task: TaskFile) => boolean;
+  readonly onError: (error: unknown) => void;
 }
 
 /** What one look into a file led to; later = it could not be dealt with now. */
@@ -26,11 +35,13 @@ const BATCH = 200;
 export class Door {
   readonly #queues: TaskQueues;
   readonly #events: TaskEvents;
+  readonly #isRunning: (task: TaskFile) => boolean;
   readonly #onError: (error: unknown) => void;
 
-  constructor(queues: TaskQueues, events: TaskEvents, onError: (error: unknown) => void) {
+  constructor({ queues, events, isRunning, onError }: DoorOptions) {
     this.#queues = queues;
     this.#events = events;
+    this.#isRunning = isRunning;
     this.#onError = onError;
   }
 
@@ -50,6 +61,17 @@ export class Door {
   async withdraw(task: TaskFile): Promise<void> {
     const id = await this.#queues.cancel(task);
     if (id !== null) this.#events.emit({ type: "cancelled", task, id });
+  }
+
+  /** The tasks among these that the queue knows nothing of. */
+  async withoutJob(tasks: readonly TaskFile[]): Promise<TaskFile[]> {
+    return await this.#queues.withoutJob(tasks);
+  }
+
+  /** Gives back claims that belong to no run and no job: what a crash between two steps left behind. */
+  async giveBackLost(claimed: readonly TaskFile[]): Promise<void> {
+    const notRunning = claimed.filter((task) => !this.#isRunning(task));
+    for (const task of await this.withoutJob(notRunning)) await unclaim(task);
   }
 
   async #submitBatch(batch: readonly Arrival[]): Promise<string[]> {
@@ -78,6 +100,7 @@ export class Door {
       return { kind: "good", payload, warnings };
     } catch (error) {
       if (isSystemError(error, "ENOENT")) return { kind: "over" };
+      if (isSystemError(error, "EBUSY")) return { kind: "later", name: task.name };
       this.#onError(new Error(`${task.project}: ${task.name}: ${messageOf(error)}`, { cause: error }));
       return { kind: "later", name: task.name };
     }

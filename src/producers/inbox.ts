@@ -55,11 +55,17 @@ export class Inbox {
     this.#wake();
   }
 
-  /** Looks at every file anew. */
+  /** Looks at every file anew, and mends what the queue has lost of them. */
   async sweep(): Promise<void> {
-    for (const name of this.#known.keys()) this.#reported.add(name);
+    if (this.#closed) return;
+    const claimed = (await readInbox(this.project)).claimed;
+    await this.#door.giveBackLost(claimed.map((name) => this.#task(name)));
+    const known = [...this.#known.keys()];
+    const lost = await this.#door.withoutJob(known.map((name) => this.#task(name)));
+    for (const { name } of lost) this.#known.delete(name);
+    for (const name of known) this.#reported.add(name);
     this.#isListingDue = true;
-    if (!this.#closed) await this.#scan();
+    await this.#scan();
   }
 
   close(): void {
@@ -92,7 +98,7 @@ export class Inbox {
   async #due(reported: readonly string[]): Promise<string[]> {
     if (!this.#isListingDue) return [...reported];
     this.#isListingDue = false;
-    const waiting = await readInbox(this.project).catch((error: unknown) => {
+    const { waiting } = await readInbox(this.project).catch((error: unknown) => {
       this.#isListingDue = true;
       throw error;
     });

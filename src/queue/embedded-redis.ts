@@ -1,6 +1,5 @@
-import { spawn } from "node:child_process";
-import { once } from "node:events";
-import { openSync } from "node:fs";
+import { type SpawnOptions, spawn } from "node:child_process";
+import { closeSync, openSync } from "node:fs";
 import { access, constants, mkdir } from "node:fs/promises";
 import { delimiter, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -12,6 +11,7 @@ import { probe, type RedisAddress } from "./connection.ts";
 const SERVERS = ["redis-server", "valkey-server"];
 const START_TIMEOUT_MS = 30_000;
 const STOP_TIMEOUT_MS = 10_000;
+const POLL_MS = 10;
 
 /**
  * The Redis that ccl-queue brings along when no URL is configured: on a unix socket in the state directory,
@@ -21,7 +21,8 @@ export class EmbeddedRedis implements Service {
   readonly address: RedisAddress & { readonly socket: string };
   readonly #dir: string;
   readonly #environment: Readonly<Record<string, string>>;
-  #started = false;
+  #pid: number | null = null;
+  #hasExited = false;
 
   /** @throws {QueueError} STATE_DIR_TOO_LONG */
   constructor(stateDir: string, environment: Readonly<Record<string, string>>) {
@@ -32,43 +33,51 @@ export class EmbeddedRedis implements Service {
 
   /** @throws {QueueError} REDIS_MISSING, REDIS_FAILED */
   async start(): Promise<void> {
-    if (this.#started) return;
+    if (this.#pid !== null) return;
     await mkdir(this.#dir, { recursive: true, mode: 0o700 });
-    if ((await probe(this.address)) === null) await this.#launch();
-    this.#started = true;
+    this.#pid = (await probe(this.address)) ?? (await this.#launch());
   }
 
   async stop(): Promise<void> {
-    if (!this.#started) return;
-    this.#started = false;
-    const pid = await probe(this.address);
-    if (pid === null) return;
-    signal(pid, "SIGTERM");
-    const deadline = Date.now() + STOP_TIMEOUT_MS;
-    while (signal(pid, 0) && Date.now() < deadline) await sleep(10);
+    const pid = this.#pid;
+    this.#pid = null;
+    if (pid === null || !terminate(pid)) return;
+    const deadline = performance.now() + STOP_TIMEOUT_MS;
+    while (!this.#hasExited && (await this.#answers()) && performance.now() < deadline) await sleep(POLL_MS);
   }
 
-  async #launch(): Promise<void> {
+  /** Returns its process id once it answers. */
+  async #launch(): Promise<number> {
     const server = await findServer(this.#environment["PATH"] ?? "");
     const log = join(this.#dir, "redis.log");
     const output = openSync(log, "a", 0o600);
     // Detached: a Ctrl-C in the terminal is for the daemon, which then stops Redis last.
-    const child = spawn(server, this.#arguments(), {
+    const options = {
       detached: true,
       stdio: ["ignore", output, output],
       env: this.#environment,
-    });
+    } satisfies SpawnOptions;
+    const child = spawn(server, this.#arguments(), options);
+    closeSync(output);
     child.unref();
-    const exited = once(child, "exit").then(() => "exited" as const);
-    const deadline = Date.now() + START_TIMEOUT_MS;
-    while (Date.now() < deadline) {
-      if ((await probe(this.address)) !== null) return;
-      if ((await Promise.race([exited, sleep(10)])) === "exited") break;
+    this.#hasExited = false;
+    child.once("exit", () => {
+      this.#hasExited = true;
+    });
+    const deadline = performance.now() + START_TIMEOUT_MS;
+    while (!this.#hasExited && performance.now() < deadline) {
+      const pid = await probe(this.address);
+      if (pid !== null) return pid;
+      await sleep(POLL_MS);
     }
     throw new QueueError(`${server} did not start in ${this.#dir}`, {
       code: "REDIS_FAILED",
       hint: `its log is ${log}`,
     });
+  }
+
+  async #answers(): Promise<boolean> {
+    return (await probe(this.address)) !== null;
   }
 
   #arguments(): string[] {
@@ -81,27 +90,24 @@ export class EmbeddedRedis implements Service {
 }
 
 async function findServer(path: string): Promise<string> {
-  for (const name of SERVERS) {
-    for (const dir of path.split(delimiter)) {
-      const file = join(dir, name);
-      if (
-        await access(file, constants.X_OK).then(
-          () => true,
-          () => false,
-        )
-      )
-        return file;
-    }
-  }
+  const files = SERVERS.flatMap((name) => path.split(delimiter).map((dir) => join(dir, name)));
+  for (const file of files) if (await isExecutable(file)) return file;
   throw new QueueError(`none of ${SERVERS.join(", ")} is installed`, {
     code: "REDIS_MISSING",
     hint: "install redis-server, or set redis.url or REDIS_URL",
   });
 }
 
-function signal(pid: number, name: NodeJS.Signals | 0): boolean {
+async function isExecutable(file: string): Promise<boolean> {
+  return await access(file, constants.X_OK).then(
+    () => true,
+    () => false,
+  );
+}
+
+function terminate(pid: number): boolean {
   try {
-    return process.kill(pid, name);
+    return process.kill(pid, "SIGTERM");
   } catch {
     return false;
   }

@@ -1,5 +1,6 @@
 import { Job, Queue, QueueEvents, Worker } from "bullmq";
 import type { Redis } from "ioredis";
+import { messageOf } from "../core/errors.ts";
 import type { Service } from "../core/service.ts";
 import { connect, type RedisAddress } from "./connection.ts";
 import { keyPrefix, LOCAL_QUEUE } from "./names.ts";
@@ -11,6 +12,9 @@ const RENEW_MS = 60_000;
 const STALLED_CHECK_MS = 30_000;
 /** How often a job counts as stalled before BullMQ gives it up: never, attempts are ours to count. */
 const NEVER = 1_000_000;
+
+/** What BullMQ says of a job that is gone, or whose lock is. */
+const NOT_OURS = /^Missing (key|lock) for job|^Lock mismatch for job|is not in the active state/;
 
 /** A job of the local queue that this host holds. */
 export interface LocalJob {
@@ -133,10 +137,16 @@ export class HostFetcher implements Service {
     return { id, payload: readLocalPayload(id, job.data), start: job.attemptsStarted };
   }
 
+  /** A job that Redis has lost, or handed out again, is not ours to move: the file and its claim decide. */
   async #release(id: string, move: (job: Job) => Promise<unknown>): Promise<void> {
     const job = this.#held.get(id);
     if (job === undefined) return;
-    await move(job);
+    try {
+      await move(job);
+    } catch (error) {
+      if (!NOT_OURS.test(messageOf(error))) throw error;
+      this.#options.onError(asError(error));
+    }
     this.#held.delete(id);
   }
 

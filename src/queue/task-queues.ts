@@ -74,6 +74,12 @@ export class TaskQueues implements Service {
     );
   }
 
+  /** The tasks among these that no unfinished job stands for. */
+  async withoutJob(tasks: readonly TaskFile[]): Promise<TaskFile[]> {
+    const ids = await Promise.all(tasks.map((task) => this.#liveId(taskKey(task))));
+    return tasks.filter((_, index) => ids[index] === null);
+  }
+
   /** Takes a waiting task out of the queue. Returns its id, or null when none was waiting. */
   async cancel(task: TaskFile): Promise<string | null> {
     const key = taskKey(task);
@@ -103,6 +109,15 @@ export class TaskQueues implements Service {
   async stopRouting(): Promise<void> {
     await this.#router?.close();
     this.#router = null;
+  }
+
+  /** A task is in the local queue before it leaves the inbox queue, so it is never missed between them. */
+  async #liveId(key: string): Promise<string | null> {
+    const [inbox, local] = await Promise.all([
+      this.#inbox.getDeduplicationJobId(key),
+      this.#local.getDeduplicationJobId(key),
+    ]);
+    return local ?? inbox;
   }
 
   async #update(id: string, payload: TaskPayload): Promise<Enqueued["state"]> {

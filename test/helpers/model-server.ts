@@ -38,7 +38,7 @@ export interface ModelServer {
 }
 
 /** What every successful answer claims to have used. */
-export const USAGE_PER_ANSWER = {
+const USAGE_PER_ANSWER = {
   input_tokens: 10,
   cache_creation_input_tokens: 100,
   cache_read_input_tokens: 1000,

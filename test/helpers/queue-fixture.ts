@@ -16,6 +16,8 @@ export interface FixtureOptions {
   /** More YAML for the configuration file, for keys that are not set here. */
   readonly yaml?: string;
   readonly project?: string;
+  /** How often every inbox is swept; a minute unless said. */
+  readonly sweep?: string;
   /** How long an agent works on a task that does not say. */
   readonly workMs?: number;
   /** The real Claude Code in place of the scripted agent, in exactly this environment. */
@@ -121,7 +123,7 @@ async function writeConfig(dir: string, socket: string, options: FixtureOptions)
   const lines = [
     `state_dir: ${join(dir, "state")}`,
     `tmux: { socket_name: ${socket} }`,
-    `dispatcher: { projects_dir: ${join(dir, "projects")}, prompt_timeout: 20s, cooldown: 1s }`,
+    `dispatcher: { projects_dir: ${join(dir, "projects")}, prompt_timeout: 20s, cooldown: 1s, poll_interval: ${options.sweep ?? "60s"} }`,
     options.claude === undefined
       ? `claude: { command: ${process.execPath}, args: ["${AGENT}", --dangerously-skip-permissions] }`
       : `claude: { command: ${options.claude.command} }`,

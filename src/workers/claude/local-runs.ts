@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import type { Config } from "../../config/config.ts";
 import type { TaskEvents } from "../../core/events.ts";
+import { taskKey } from "../../core/id.ts";
 import type { TaskFile } from "../../core/task.ts";
 import { claim, unclaim } from "../../ledger/claim.ts";
 import { readClaimed } from "../../ledger/read-task.ts";
@@ -32,13 +33,24 @@ const LAUNCH_RETRY_MS = 5_000;
 /** Carries a job through one run in a reserved session: claim, launch, watch, finish. */
 export class LocalRuns {
   readonly #options: LocalRunsOptions;
+  /** The tasks whose files are in our hands. */
+  readonly #running = new Set<string>();
 
   constructor(options: LocalRunsOptions) {
     this.#options = options;
   }
 
+  /** Whether a run of ours holds a task's file. */
+  isRunning(task: TaskFile): boolean {
+    return this.#running.has(taskKey(task));
+  }
+
   /** Runs a job and gives the session back. When the signal aborts, the agent goes on and its run stays open. */
   async execute(job: LocalJob, session: Session, signal: AbortSignal): Promise<void> {
+    await this.#holding(job.payload, async () => await this.#execute(job, session, signal));
+  }
+
+  async #execute(job: LocalJob, session: Session, signal: AbortSignal): Promise<void> {
     const record = await this.#prepare(job, session.name).catch(async (error: unknown) => {
       this.#options.pool.free(session);
       await this.#options.fetcher.putBack(job.id, LAUNCH_RETRY_MS);
@@ -57,7 +69,8 @@ export class LocalRuns {
     for (const record of open) {
       const session = await pool.adopt(record.id);
       const wasLaunched = session !== null || (await new RunFiles(store, record.id).process()) !== null;
-      if (wasLaunched || record.state.name === "ended") resumed.push(this.#see(record, session, signal));
+      if (wasLaunched || record.state.name === "ended")
+        resumed.push(this.#holding(record, async () => await this.#see(record, session, signal)));
       else await this.#takeBack(record);
     }
     const known = new Set(open.map(({ job }) => job));
@@ -140,6 +153,16 @@ export class LocalRuns {
       await store.save(seen);
     } else await files.newEvents();
     await finishRun({ ...this.#options, record: seen, files, session }, signal);
+  }
+
+  async #holding(task: TaskFile, run: () => Promise<void>): Promise<void> {
+    const key = taskKey(task);
+    this.#running.add(key);
+    try {
+      await run();
+    } finally {
+      this.#running.delete(key);
+    }
   }
 
   /** The run never reached an agent: its file and its job wait again. */

@@ -1,0 +1,40 @@
+import { mkdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { afterEach, expect, test } from "vitest";
+import { connect } from "../../src/queue/connection.ts";
+import { type QueueFixture, startQueue } from "../helpers/queue-fixture.ts";
+import { until } from "../helpers/until.ts";
+
+let queue: QueueFixture;
+afterEach(async () => await queue.stop());
+
+const submits = async () => (await queue.witness()).filter(({ event }) => event === "submit");
+
+test("waiting tasks that Redis has forgotten are enqueued again, running ones go on, and each runs once", async () => {
+  queue = await startQueue({ sessions: 1, sweep: "1s" });
+  await queue.drop("running.md", "agent: work 3s\n");
+  await until("it runs", async () => (await submits()).length === 1);
+  for (const name of ["a.md", "b.md"]) await queue.drop(name, `${name}\n`);
+  await until("both wait", () => queue.events.filter(({ type }) => type === "routed").length === 3);
+  const redis = connect({ socket: join(queue.config.stateDir, "redis.sock") });
+  await redis.flushall();
+  redis.disconnect();
+  expect(await queue.settled("done", 3, 20_000)).toEqual(["a.md", "b.md", "running.md"]);
+  expect(await submits()).toHaveLength(3);
+});
+
+test("a claim that belongs to no run and no job goes back to the inbox and is run", async () => {
+  queue = await startQueue({ sweep: "1s" });
+  await writeFile(join(queue.project, ".agent-queue", "inbox", "left.md.dispatched"), "left behind\n");
+  expect(await queue.settled("done", 1)).toEqual(["left.md"]);
+  expect(await queue.names("inbox")).toEqual([]);
+});
+
+test("an inbox that no event told of is found by the sweep, and a folder called like a task is left alone", async () => {
+  queue = await startQueue({ sweep: "1s" });
+  await mkdir(join(queue.project, ".agent-queue", "inbox", "folder.md"));
+  await queue.drop("task.md", "a task\n");
+  expect(await queue.settled("done", 1)).toEqual(["task.md"]);
+  expect(await queue.names("inbox")).toEqual(["folder.md"]);
+  expect(await queue.names("failed")).toEqual([]);
+});
