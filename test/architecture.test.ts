@@ -1,0 +1,294 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { basename, dirname, join, relative, resolve, sep } from "node:path";
+import { fileURLToPath } from "node:url";
+import { describe, expect, test } from "vitest";
+
+const SRC = fileURLToPath(new URL("../src", import.meta.url));
+
+/**
+ * The folders of src, in the order of the data flow, and what each may import besides itself. Arrows point towards
+ * core. A file that lies in src itself is a folder of its own. A new folder needs a row.
+ */
+const LAYERS: Readonly<Record<string, readonly string[]>> = {
+  core: [],
+  config: ["core"],
+  queue: ["core"],
+  ledger: ["core"],
+  router: ["core"],
+  producers: ["core", "ledger", "queue"],
+  workers: ["core", "config", "ledger", "queue", "router"],
+  "host.ts": ["core"],
+  "app.ts": ["core", "config", "ledger", "queue", "router", "producers", "workers", "host.ts"],
+  cli: ["core", "config", "ledger", "queue", "router", "producers", "workers", "host.ts", "app.ts"],
+  "main.ts": ["core", "cli"],
+};
+
+/** Packages with an owner: nobody else may import them. What is not listed here is free for all. */
+const OWNERS: Readonly<Record<string, readonly string[]>> = {
+  bullmq: ["queue"],
+  ioredis: ["queue"],
+  "gray-matter": ["ledger"],
+  chokidar: ["producers"],
+  execa: ["workers", "ledger/open-files.ts"],
+  commander: ["cli"],
+  pino: ["cli"],
+  "pino-pretty": ["cli"],
+  "write-file-atomic": ["ledger", "workers"],
+};
+const ENVIRONMENT = "config/environment.ts";
+const MAX_LINES = 250;
+
+const COMMENT_OR_STRING = /\/\*[\s\S]*?\*\/|\/\/[^\n]*|"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*'|`(?:\\[\s\S]|[^`\\])*`/g;
+const SPECIFIERS = [
+  /\b(?:import|export)\b(?:\s+type\b)?[\w\s{},*$]*?\bfrom\s*(["'])(?<name>[^"'\n]+)\1/g,
+  /\bimport\s*(["'])(?<name>[^"'\n]+)\1/g,
+  /\bimport\s*\(\s*(["'`])(?<name>[^"'`\n]+)\1/g,
+  /\brequire\s*\(\s*(["'`])(?<name>[^"'`\n]+)\1/g,
+];
+
+/** What a file names as imported: by import and export … from, for types or values, by import() and by require(). */
+function importsOf(code: string): string[] {
+  const text = withoutComments(code);
+  return SPECIFIERS.flatMap((pattern) => [...text.matchAll(pattern)].flatMap(({ groups }) => groups?.["name"] ?? []));
+}
+
+function withoutComments(code: string): string {
+  return code.replace(COMMENT_OR_STRING, (token) => (token.startsWith("/") ? " " : token));
+}
+
+/** The folder of src that a file belongs to, or the file itself where it lies in none. `file` is relative to src. */
+function layerOf(file: string): string {
+  return file.split(sep)[0] ?? file;
+}
+
+/** The package behind a specifier: `a` of `a/b`, `@a/b` of `@a/b/c`; null for a file of ours and for Node's own. */
+function packageOf(specifier: string): string | null {
+  if (specifier.startsWith(".") || specifier.startsWith("node:")) return null;
+  return specifier
+    .split("/")
+    .slice(0, specifier.startsWith("@") ? 2 : 1)
+    .join("/");
+}
+
+/** Everything about one file that the house rules forbid. `file` is its path in src. */
+function violationsOf(file: string, code: string): string[] {
+  return [
+    ...importsOf(code).flatMap((specifier) => layerViolation(file, specifier) ?? ownerViolation(file, specifier) ?? []),
+    ...formViolations(file, code),
+  ];
+}
+
+function layerViolation(file: string, specifier: string): string | null {
+  if (!specifier.startsWith(".")) return null;
+  const target = relative(SRC, resolve(SRC, dirname(file), specifier));
+  const [from, to] = [layerOf(file), layerOf(target)];
+  if (to === "..") return `${file} imports ${specifier}, which is outside of src`;
+  if (!/\.ts$/.test(specifier)) return `${file} imports ${specifier}, which has no .ts extension`;
+  return from === to || LAYERS[from]?.includes(to) ? null : `${file} imports ${target}: ${from} may not import ${to}`;
+}
+
+function ownerViolation(file: string, specifier: string): string | null {
+  const owners = OWNERS[packageOf(specifier) ?? ""];
+  if (owners === undefined) return null;
+  return owners.includes(layerOf(file)) || owners.includes(file)
+    ? null
+    : `${file} imports ${specifier}: it is owned by ${owners}`;
+}
+
+function formViolations(file: string, code: string): string[] {
+  const text = withoutComments(code);
+  const rules: [string, boolean][] = [
+    ["reads the environment", file !== ENVIRONMENT && readsEnvironment(text)],
+    ["exports everything of another file", /\bexport\s*\*/.test(text)],
+    ["re-exports: import it from where it lives", /\bexport\s+(?:type\s+)?\{[^}]*\}\s*from\b/.test(text)],
+    ["is a barrel by its name", /^index\.[cm]?tsx?$/.test(basename(file))],
+    ["is not named in kebab-case", !/^[a-z0-9]+(?:-[a-z0-9]+)*\.ts$/.test(basename(file))],
+    ["imports what it computes: nobody can check that", /\bimport\s*\(\s*(?!["'])/.test(text)],
+    [`is longer than ${MAX_LINES} lines`, code.trimEnd().split("\n").length > MAX_LINES],
+  ];
+  return rules.flatMap(([what, isBroken]) => (isBroken ? [`${file} ${what}`] : []));
+}
+
+function readsEnvironment(text: string): boolean {
+  return [
+    /\bprocess\s*(?:\?\.|\.)\s*env\b/,
+    /\bprocess\s*(?:\?\.)?\s*\[\s*["'`]env/,
+    /\benv\b[^=;]*\}\s*=\s*(?:globalThis\s*\.\s*)?process\b/,
+    /\bimport\b[^;"']*\benv\b[^;"']*\bfrom\s*["'](?:node:)?process["']/,
+  ].some((pattern) => pattern.test(text));
+}
+
+const entries = readdirSync(SRC, { recursive: true, withFileTypes: true });
+const files = entries
+  .filter((entry) => entry.isFile())
+  .map((entry) => relative(SRC, join(entry.parentPath, entry.name)))
+  .sort();
+
+describe("the house", () => {
+  test("has the folders of the layer table, no other and no fewer", () => {
+    expect([...new Set(files.map(layerOf))].sort()).toEqual(Object.keys(LAYERS).sort());
+  });
+
+  test("has rooms that are named in kebab-case, and none for odds and ends", () => {
+    const folders = entries.filter((entry) => entry.isDirectory()).map(({ name }) => name);
+    expect(folders.filter((name) => !/^[a-z]+(?:-[a-z]+)*$/.test(name))).toEqual([]);
+    expect(folders.filter((name) => /^(?:utils?|helpers?|common|shared|lib|misc|types)$/.test(name))).toEqual([]);
+  });
+
+  test("holds TypeScript only", () => {
+    expect(files.filter((file) => !file.endsWith(".ts"))).toEqual([]);
+  });
+
+  test.each(files)("src/%s keeps the rules", (file) => {
+    expect(violationsOf(file, readFileSync(join(SRC, file), "utf8"))).toEqual([]);
+  });
+});
+
+describe("the layer table", () => {
+  test("has no way back: what a layer may import never imports that layer", () => {
+    const reach = (layer: string): string[] => (LAYERS[layer] ?? []).flatMap((next) => [next, ...reach(next)]);
+    expect(Object.keys(LAYERS).filter((layer) => reach(layer).includes(layer))).toEqual([]);
+  });
+
+  test("names only layers that it has", () => {
+    expect(Object.values(LAYERS).flat()).toEqual(
+      Object.values(LAYERS)
+        .flat()
+        .filter((layer) => layer in LAYERS),
+    );
+  });
+
+  test("keeps core pure, and the command line out of everything but main.ts", () => {
+    expect(LAYERS["core"]).toEqual([]);
+    expect(Object.keys(LAYERS).filter((layer) => LAYERS[layer]?.includes("cli"))).toEqual(["main.ts"]);
+  });
+});
+
+test.each(Object.entries(OWNERS))("the owned package %s is imported by its owners %j", (name, owners) => {
+  const users = files.filter((file) =>
+    importsOf(readFileSync(join(SRC, file), "utf8"))
+      .map(packageOf)
+      .includes(name),
+  );
+  const owning = owners.filter((owner) => users.some((file) => file === owner || layerOf(file) === owner));
+  expect(owning).toEqual(owners);
+});
+
+describe("the checker sees", () => {
+  test.each([
+    ['import { a } from "x";', ["x"]],
+    ['import a from "x";', ["x"]],
+    ['import * as a from "x";', ["x"]],
+    ['import a, { type B, c as d } from "x";', ["x"]],
+    ['import type { A } from "x";', ["x"]],
+    ['import { type A } from "x";', ["x"]],
+    ["import { a } from 'x';", ["x"]],
+    ['import {\n  a,\n  b,\n} from "x";', ["x"]],
+    ['import"x"', ["x"]],
+    ['import "x";', ["x"]],
+    ['import{a}from"x";import{b}from"y";', ["x", "y"]],
+    ['import { a } from "x" with { type: "json" };', ["x"]],
+    ['export { a } from "x";', ["x"]],
+    ['export type { A } from "x";', ["x"]],
+    ['export * from "x";', ["x"]],
+    ['export * as a from "x";', ["x"]],
+    ['const a = await import("x");', ["x"]],
+    ['const load = async () => (await import(\n  "x"\n)).a();', ["x"]],
+    ["import(`x`);", ["x"]],
+    ['type A = import("x").A;', ["x"]],
+    ['import a = require("x");', ["x"]],
+    ['createRequire(import.meta.url)("y"); require("x");', ["x"]],
+    ['/* note */ import /* of */ { a } from "x"; // from "y"', ["x"]],
+  ])("the import in %j", (code, names) => {
+    expect(importsOf(code)).toEqual(names);
+  });
+
+  test.each([
+    '// import { a } from "x";',
+    '/* import "x"; */',
+    '/**\n * import("x")\n */',
+    "const a = 'no // comment';",
+    "import.meta.url;",
+    'const from = "x";',
+    'Array.from("x");',
+    'export const from = (a: string) => a;\nfrom("x");',
+  ])("no import in %j", (code) => {
+    expect(importsOf(code)).toEqual([]);
+  });
+
+  test("imports behind a string that looks like a comment", () => {
+    expect(importsOf('const url = "http://x";\nimport("y");\nconst glob = "/*";\nimport("z");')).toEqual(["y", "z"]);
+  });
+
+  test.each<[string, string, string]>([
+    ["core/a.ts", 'import { b } from "../config/b.ts";', "core/a.ts imports config/b.ts: core may not import config"],
+    [
+      "core/a.ts",
+      'import type { B } from "../ledger/b.ts";',
+      "core/a.ts imports ledger/b.ts: core may not import ledger",
+    ],
+    ["core/a.ts", 'type B = import("../queue/b.ts").B;', "core/a.ts imports queue/b.ts: core may not import queue"],
+    ["router/a.ts", 'await import("../queue/b.ts");', "router/a.ts imports queue/b.ts: router may not import queue"],
+    ["ledger/a.ts", 'import "../queue/b.ts";', "ledger/a.ts imports queue/b.ts: ledger may not import queue"],
+    [
+      "queue/a.ts",
+      'import { b } from "../ledger/b.ts";',
+      "queue/a.ts imports ledger/b.ts: queue may not import ledger",
+    ],
+    [
+      "producers/a.ts",
+      'import "../workers/b.ts";',
+      "producers/a.ts imports workers/b.ts: producers may not import workers",
+    ],
+    [
+      "workers/c/a.ts",
+      'import "../../producers/b.ts";',
+      "workers/c/a.ts imports producers/b.ts: workers may not import producers",
+    ],
+    ["workers/a.ts", 'import "../cli/b.ts";', "workers/a.ts imports cli/b.ts: workers may not import cli"],
+    ["app.ts", 'import "./cli/b.ts";', "app.ts imports cli/b.ts: app.ts may not import cli"],
+    ["host.ts", 'import "./config/b.ts";', "host.ts imports config/b.ts: host.ts may not import config"],
+    ["workers/a.ts", 'import "../app.ts";', "workers/a.ts imports app.ts: workers may not import app.ts"],
+    ["core/a.ts", 'import "../../scripts/b.ts";', "core/a.ts imports ../../scripts/b.ts, which is outside of src"],
+    ["core/a.ts", 'import "./b.js";', "core/a.ts imports ./b.js, which has no .ts extension"],
+    ["unlisted/a.ts", 'import "../core/b.ts";', "unlisted/a.ts imports core/b.ts: unlisted may not import core"],
+    ["workers/a.ts", 'import { Queue } from "bullmq";', "workers/a.ts imports bullmq: it is owned by queue"],
+    ["core/a.ts", 'import type { Redis } from "ioredis";', "core/a.ts imports ioredis: it is owned by queue"],
+    ["queue/a.ts", 'import "ioredis/built/x.js";', ""],
+    ["cli/a.ts", 'import "ioredis/built/x.js";', "cli/a.ts imports ioredis/built/x.js: it is owned by queue"],
+    [
+      "ledger/a.ts",
+      'import { execa } from "execa";',
+      "ledger/a.ts imports execa: it is owned by workers,ledger/open-files.ts",
+    ],
+    ["core/a.ts", "const a = process.env.HOME;", "core/a.ts reads the environment"],
+    ["core/a.ts", 'const a = process["env"];', "core/a.ts reads the environment"],
+    ["cli/a.ts", "const { env } = process;", "cli/a.ts reads the environment"],
+    ["cli/a.ts", 'import { env } from "node:process";', "cli/a.ts reads the environment"],
+    ["core/a.ts", 'export * from "./b.ts";', "core/a.ts exports everything of another file"],
+    ["core/a.ts", 'export * as b from "./b.ts";', "core/a.ts exports everything of another file"],
+    ["core/a.ts", 'export { b } from "./b.ts";', "core/a.ts re-exports: import it from where it lives"],
+    ["core/a.ts", 'export type { B } from "./b.ts";', "core/a.ts re-exports: import it from where it lives"],
+    ["core/index.ts", "", "core/index.ts is a barrel by its name"],
+    ["core/taskFile.ts", "", "core/taskFile.ts is not named in kebab-case"],
+    ["core/task_file.ts", "", "core/task_file.ts is not named in kebab-case"],
+    ["core/Task.ts", "", "core/Task.ts is not named in kebab-case"],
+    ["cli/a.ts", "await import(verb);", "cli/a.ts imports what it computes: nobody can check that"],
+    ["core/a.ts", `${"\n".repeat(250)}x`, "core/a.ts is longer than 250 lines"],
+  ])("in %s that %j is a violation: %s", (file, code, violation) => {
+    expect(violationsOf(file, code)).toEqual(violation === "" ? [] : [violation]);
+  });
+
+  test.each<[string, string]>([
+    ["core/a.ts", 'import { b } from "./b.ts";\nimport { join } from "node:path";'],
+    ["config/a.ts", 'import { z } from "zod";\nimport { b } from "../core/b.ts";'],
+    [ENVIRONMENT, "const a = process.env;"],
+    ["ledger/open-files.ts", 'import { execa } from "execa";'],
+    ["workers/claude/a.ts", 'import { execa } from "execa";\nimport b from "write-file-atomic";'],
+    ["cli/a.ts", 'import { App } from "../app.ts";\nimport pino from "pino";\n(await import("./b.ts")).b();'],
+    ["core/a.ts", "// process.env is read elsewhere\nexport const a = 1;\nexport { a as b };"],
+    ["core/a.ts", `${"\n".repeat(249)}x\n`],
+  ])("nothing wrong in %s with %j", (file, code) => {
+    expect(violationsOf(file, code)).toEqual([]);
+  });
+});

@@ -1,0 +1,319 @@
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join, relative, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+import { describe, expect, test, vi } from "vitest";
+import { parse } from "yaml";
+import { z } from "zod";
+import { createProgram } from "../../src/cli/program.ts";
+import { loadConfig } from "../../src/config/config.ts";
+import { childEnvironment, readEnvironment } from "../../src/config/environment.ts";
+import { configSchema } from "../../src/config/schema.ts";
+import { ERROR_CODES } from "../../src/core/errors.ts";
+import { runSettings } from "../../src/workers/claude/settings.ts";
+
+const ROOT = fileURLToPath(new URL("../..", import.meta.url));
+const read = (path: string) => readFileSync(join(ROOT, path), "utf8");
+const list = (path: string) => readdirSync(join(ROOT, path), { recursive: true, encoding: "utf8" }).sort();
+
+const PAGES = [...readdirSync(ROOT), ...list("docs").map((name) => join("docs", name))].filter((name) =>
+  name.endsWith(".md"),
+);
+const manifest = z
+  .object({
+    scripts: z.record(z.string(), z.string()),
+    dependencies: z.record(z.string(), z.string()),
+    devDependencies: z.record(z.string(), z.string()),
+  })
+  .parse(JSON.parse(read("package.json")));
+
+/** The text below a heading, up to the next one of the same level or a higher one. */
+function section(page: string, heading: string): string {
+  const [, level = "", rest = ""] = new RegExp(`^(#+) ${heading}$([\\s\\S]*)`, "m").exec(read(page)) ?? [];
+  if (level === "") throw new Error(`${page} has no heading "${heading}"`);
+  return rest.split(new RegExp(`^#{1,${level.length}} `, "m"))[0] ?? "";
+}
+
+/** The cells of every table row below a header that begins with this cell. */
+function rows(text: string, firstHeader: string): string[][] {
+  const tables = text.split(/\n(?!\|)/).filter((block) => block.trimStart().startsWith(`| ${firstHeader} |`));
+  const lines = tables.flatMap((table) => table.trim().split("\n").slice(2));
+  return lines.map((line) => line.slice(1, -1).split(/(?<!\\)\|/)).map((cells) => cells.map((cell) => cell.trim()));
+}
+
+/** What stands in backticks. */
+function codes(text: string | undefined): string[] {
+  return [...(text ?? "").matchAll(/`([^`\n]+)`/g)].map(([, code = ""]) => code);
+}
+
+const firstCodes = (text: string, firstHeader: string) => rows(text, firstHeader).flatMap(([cell]) => codes(cell));
+
+const node = z.object({
+  properties: z.record(z.string(), z.unknown()).optional(),
+  items: z.unknown().optional(),
+  default: z.unknown().optional(),
+});
+interface Key {
+  readonly name: string;
+  readonly value: unknown;
+}
+
+/** Every key of a schema with its default, undefined where it has none. A list is a key, and so are those of its entries. */
+function schemaKeys(schema: unknown, name = ""): Key[] {
+  const { properties, items, default: value } = node.parse(schema);
+  if (properties !== undefined)
+    return Object.entries(properties).flatMap(([key, below]) =>
+      schemaKeys(below, name === "" ? key : `${name}.${key}`),
+    );
+  const entries = items === undefined ? [] : schemaKeys(items, `${name}[]`).filter((key) => key.name !== `${name}[]`);
+  return [{ name, value }, ...entries];
+}
+
+const byName = (a: Key, b: Key) => a.name.localeCompare(b.name);
+
+describe("docs/configuration.md", () => {
+  const page = "docs/configuration.md";
+  const keys = schemaKeys(z.toJSONSchema(configSchema, { io: "input" }));
+  const [readTable = "", withheldTable = "", agentTable = ""] = section(page, "Environment variables").split(
+    /^(?=Not passed on|Everything else)/m,
+  );
+
+  test("has every key of the schema with its default, and no other", () => {
+    const documented = rows(read(page), "key").map(([name, , value]): Key => {
+      const [text] = codes(value);
+      return { name: codes(name).join(), value: text === undefined ? undefined : parse(text) };
+    });
+    expect(documented.sort(byName)).toEqual(keys.sort(byName));
+  });
+
+  test("says `none` where there is no default, the type and one sentence about each key", () => {
+    const odd = rows(read(page), "key").filter(
+      ([, type = "", value = "", meaning = "", ...more]) =>
+        type === "" || !/^(?:none|`[^`]+`)$/.test(value) || !/^[A-Z].*\.$/.test(meaning) || more.length > 0,
+    );
+    expect(odd).toEqual([]);
+  });
+
+  test("calls those keys without effect that change nothing, and no others", () => {
+    const settable = keys.filter(({ name }) => !name.includes("[]"));
+    const idle = settable.filter(({ name }) => !hasEffect(name)).map(({ name }) => name);
+    expect(firstCodes(section(page, "Without effect yet"), "key").sort()).toEqual(idle.sort());
+  });
+
+  test("has the environment variables that are read, and no others", () => {
+    expect(firstCodes(readTable, "variable").sort()).toEqual(variablesRead().sort());
+  });
+
+  test("has the variables that are not passed on, and no others", () => {
+    const candidates = `${read(page)}${read("src/config/environment.ts")}`.matchAll(/\b[A-Z][A-Z_]{2,}\b/g);
+    const names = [...new Set([...candidates].map(([name]) => name))];
+    for (const name of names) vi.stubEnv(name, "set");
+    const passedOn = childEnvironment();
+    expect(firstCodes(withheldTable, "variable").sort()).toEqual(names.filter((name) => !(name in passedOn)).sort());
+  });
+
+  test("has the variables that the launch script sets or removes, and no others", () => {
+    const lines = [...read("libexec/launch.sh").matchAll(/^(?:export|unset) (.+)$/gm)].map(([, names = ""]) => names);
+    const changed = lines.flatMap((names) => names.split(" ").map((name) => name.replace(/=.*/, "")));
+    expect(firstCodes(agentTable, "variable").sort()).toEqual(changed.sort());
+  });
+});
+
+/** The names that `readEnvironment` asks the environment for. */
+function variablesRead(): string[] {
+  const names = new Set<string>();
+  const real = process.env;
+  process.env = new Proxy(real, {
+    get: (target, name) => {
+      names.add(String(name));
+      return target[String(name)];
+    },
+  });
+  try {
+    readEnvironment();
+  } finally {
+    process.env = real;
+  }
+  return [...names];
+}
+
+/** Whether another value of a key leads to another configuration. */
+function hasEffect(name: string): boolean {
+  const base = { dispatcher: { projects_dir: "/p" } };
+  const other = ["7s", "x", "http://127.0.0.1:7", "gpu", "gemini", 9, 11, ["x"], [{ project: "/q" }]]
+    .map((value) => withKey(base, name.split("."), value))
+    .filter((file) => configSchema.safeParse(file).success);
+  if (other.length === 0) throw new Error(`no value was found that ${name} takes: add one`);
+  const plain = loaded(base);
+  return other.some((file) => loaded(file) !== plain);
+}
+
+/** The same value with another leaf below these keys. */
+function withKey(value: object, [key = "", ...below]: readonly string[], leaf: unknown): object {
+  const under: unknown = Object.entries(value).find(([name]) => name === key)?.[1];
+  const next = typeof under === "object" && under !== null ? under : {};
+  return { ...value, [key]: below.length === 0 ? leaf : withKey(next, below, leaf) };
+}
+
+/** What a configuration file comes to. */
+function loaded(file: object): string {
+  const dir = mkdtempSync(join(tmpdir(), "docs-"));
+  try {
+    writeFileSync(join(dir, "c.yaml"), JSON.stringify(file)); // which is YAML too
+    return JSON.stringify(loadConfig(join(dir, "c.yaml"), { home: "/h", redisUrl: null, configFile: null }));
+  } finally {
+    rmSync(dir, { recursive: true });
+  }
+}
+
+describe("docs/errors.md", () => {
+  const sections = [...read("docs/errors.md").matchAll(/^### (\w+)\n\n(.+)\n\n(\S[^#]*)/gm)];
+
+  test("has every error code with its meaning and what to do, and no other", () => {
+    const documented = sections.map(([, code, meaning]) => `${code}: ${meaning}`);
+    expect(documented.sort()).toEqual(
+      Object.entries(ERROR_CODES)
+        .map(([code, meaning]) => `${code}: ${meaning}`)
+        .sort(),
+    );
+    expect(sections).toHaveLength(read("docs/errors.md").match(/^### /gm)?.length ?? 0);
+  });
+
+  test("says of those codes that nothing reports, and of no others, that they are not reported", () => {
+    const unreported = sections.filter(([, , , advice]) => advice?.startsWith("Not reported by this version"));
+    const silent = Object.keys(ERROR_CODES).filter((code) => !isReported(code));
+    expect(unreported.map(([, code]) => code).sort()).toEqual(silent.sort());
+  });
+});
+
+const OUTCOME = "core/outcome.ts";
+
+/** Whether some file names the code or, for the end of a run, makes an end of the kind that bears it. */
+function isReported(code: string): boolean {
+  const sources = list("src").filter((name) => name.endsWith(".ts") && name !== "core/errors.ts");
+  const text = sources.filter((name) => name !== OUTCOME).map((name) => read(join("src", name)));
+  const kinds = [...read(join("src", OUTCOME)).matchAll(/case "([\w-]+)":\s*return \{\s*code: "(\w+)"/g)];
+  const kind = kinds.find(([, , named]) => named === code)?.[1];
+  return text.some((source) => source.includes(`"${code}"`) || (kind && source.includes(`{ kind: "${kind}"`)));
+}
+
+describe("docs/dependencies.md", () => {
+  test.each([
+    ["At run time", manifest.dependencies],
+    ["For development", manifest.devDependencies],
+  ])("has a line for each package below %j, and no other", (heading, packages) => {
+    const lines = rows(section("docs/dependencies.md", heading), "package");
+    expect(lines.flatMap(([name]) => codes(name)).sort()).toEqual(Object.keys(packages).sort());
+    expect(lines.filter(([, why = "", without = ""]) => why === "" || without === "")).toEqual([]);
+  });
+});
+
+describe("docs/claude-code.md", () => {
+  const [, tuple = ""] = /VERSIONS = \[([^\]]*)\]/.exec(read("scripts/test-claude.js")) ?? [];
+  const versions = [...tuple.matchAll(/"([\d.]+)"/g)].map(([, version = ""]) => version);
+
+  test("has the versions that are tested, the newest first, and the README has the oldest", () => {
+    const [tested = ""] = section("docs/claude-code.md", "Tested versions").split(". ");
+    expect(tested.match(/\d+\.\d+\.\d+/g)).toEqual(versions);
+    expect(section("README.md", "Requirements")).toContain(`Claude Code ${versions.at(-1)} or later`);
+  });
+
+  test("has each hook that is set, and no other", () => {
+    const { hooks } = z.object({ hooks: z.record(z.string(), z.unknown()) }).parse(runSettings());
+    const table = rows(section("docs/claude-code.md", "What is observed"), "signal").map(([signal]) => signal ?? "");
+    expect(
+      table
+        .filter((signal) => signal.endsWith(" hook"))
+        .flatMap(codes)
+        .sort(),
+    ).toEqual(Object.keys(hooks).sort());
+  });
+});
+
+describe("ARCHITECTURE.md", () => {
+  const map = firstCodes(section("ARCHITECTURE.md", "Package map"), "path");
+  const changes = rows(section("ARCHITECTURE.md", "Where do I change…"), "to change");
+  const steps = codes(section("ARCHITECTURE.md", "The way of a task")).filter((code) => code.endsWith(".ts"));
+
+  test.each([...map, ...changes.flatMap(([, paths]) => codes(paths)), ...steps.map((path) => join("src", path))])(
+    "speaks of %s, which exists",
+    (path) => {
+      expect(existsSync(join(ROOT, path))).toBe(true);
+    },
+  );
+
+  test("maps every folder of src, and every file that lies in src itself", () => {
+    const entries = readdirSync(join(ROOT, "src"), { recursive: true, withFileTypes: true });
+    const owned = entries
+      .map((entry) => ({ entry, path: relative(ROOT, join(entry.parentPath, entry.name)) }))
+      .filter(({ entry, path }) => entry.isDirectory() || dirname(path) === "src")
+      .map(({ entry, path }) => (entry.isDirectory() ? `${path}/` : path));
+    expect(map.filter((path) => path.startsWith("src/")).sort()).toEqual(owned.sort());
+  });
+
+  test("names at least one path for each change", () => {
+    expect(changes).not.toEqual([]);
+    expect(changes.filter(([, paths]) => codes(paths).length === 0)).toEqual([]);
+  });
+});
+
+/** A page without its code, in which nothing is a link or a heading. */
+function prose(page: string): string {
+  return read(page)
+    .replaceAll(/^```[\s\S]*?^```/gm, "")
+    .replaceAll(/`[^`\n]*`/g, (code) => code.replaceAll(/[[\]()]/g, ""));
+}
+
+/** A page's code: what is fenced, and what stands in backticks. */
+function codeOf(page: string): string {
+  const fenced = read(page).match(/^```[\s\S]*?^```/gm) ?? [];
+  return [...fenced, ...codes(read(page).replaceAll(/^```[\s\S]*?^```/gm, ""))].join("\n");
+}
+
+/** The anchors of a page, as GitHub makes them from its headings. */
+function anchors(page: string): string[] {
+  const headings = [...prose(page).matchAll(/^#+ (.+)$/gm)].map(([, text = ""]) =>
+    text
+      .replaceAll(/\[([^\]]*)\]\([^)]*\)/g, "$1")
+      .toLowerCase()
+      .replaceAll(/[^\p{L}\p{N}_ -]/gu, "")
+      .replaceAll(" ", "-"),
+  );
+  return headings.map((slug, index) => {
+    const before = headings.slice(0, index).filter((other) => other === slug).length;
+    return before === 0 ? slug : `${slug}-${before}`;
+  });
+}
+
+describe("every page", () => {
+  const links = PAGES.flatMap((page) =>
+    [...prose(page).matchAll(/\]\(([^)\s]+)\)/g)].map(([, target = ""]): [string, string] => [page, target]),
+  );
+
+  test.each(links.filter(([, target]) => !/^https?:/.test(target)))(
+    "%s links to %s, which is there",
+    (page, target) => {
+      const [path = "", anchor] = target.split("#");
+      const file = path === "" ? page : relative(ROOT, resolve(ROOT, dirname(page), path));
+      expect(file.startsWith("..")).toBe(false);
+      expect(existsSync(join(ROOT, file))).toBe(true);
+      expect(anchor === undefined || anchors(file).includes(anchor)).toBe(true);
+    },
+  );
+
+  test.each(PAGES)("%s names only commands that exist", (page) => {
+    const code = codeOf(page);
+    const scripts = [...code.matchAll(/\bnpm (?:run ([\w:-]+)|(start|test)\b)/g)].map(([, a, b]) => a ?? b ?? "");
+    const verbs = [...code.matchAll(/\bccl-queue ([a-z]+)/g)].map(([, verb = ""]) => verb);
+    const known = createProgram().commands.map((command) => command.name());
+    expect(scripts.filter((name) => !Object.hasOwn(manifest.scripts, name))).toEqual([]);
+    expect(verbs.filter((verb) => !known.includes(verb))).toEqual([]);
+  });
+
+  test("is in an index: the README's, or that of docs", () => {
+    const indexed = links
+      .filter(([page]) => page === "README.md" || page === "docs/README.md")
+      .map(([page, target]) => relative(ROOT, resolve(ROOT, dirname(page), target.split("#")[0] ?? "")));
+    expect(PAGES.filter((page) => page !== "README.md" && !indexed.includes(page))).toEqual([]);
+  });
+});

@@ -1,0 +1,61 @@
+import { homedir } from "node:os";
+import { beforeEach, describe, expect, test, vi } from "vitest";
+import { childEnvironment, readEnvironment } from "../../src/config/environment.ts";
+
+beforeEach(() => {
+  vi.stubEnv("REDIS_URL", undefined);
+  vi.stubEnv("CCL_QUEUE_CONFIG", undefined);
+});
+
+describe("what is read from the environment", () => {
+  test("is nothing but the home directory when nothing is set", () => {
+    expect(readEnvironment()).toEqual({ home: homedir(), redisUrl: null, configFile: null });
+  });
+
+  test("is where Redis is, and the configuration", () => {
+    vi.stubEnv("REDIS_URL", "redis://db:6379");
+    vi.stubEnv("CCL_QUEUE_CONFIG", "/etc/q.yaml");
+    expect(readEnvironment()).toEqual({ home: homedir(), redisUrl: "redis://db:6379", configFile: "/etc/q.yaml" });
+  });
+
+  test.each(["REDIS_URL", "CCL_QUEUE_CONFIG"])("%s set to nothing, as compose files do, counts as not set", (name) => {
+    vi.stubEnv(name, "");
+    expect(readEnvironment()).toMatchObject({ redisUrl: null, configFile: null });
+  });
+});
+
+describe("what the daemon starts", () => {
+  test.each(["REDIS_URL", "SECUTOOLS_API_KEY", "CCL_QUEUE_TOKEN", "TMUX", "TMUX_PANE"])(
+    "does not inherit %s",
+    (name) => {
+      vi.stubEnv(name, "secret");
+      const environment = childEnvironment();
+      expect(environment).not.toHaveProperty(name);
+      expect(Object.values(environment)).not.toContain("secret");
+    },
+  );
+
+  test("inherits everything else", () => {
+    vi.stubEnv("LANG", "de_DE.UTF-8");
+    vi.stubEnv("MY_REDIS_URL", "kept");
+    vi.stubEnv("EMPTY", "");
+    expect(childEnvironment()).toMatchObject({ LANG: "de_DE.UTF-8", MY_REDIS_URL: "kept", EMPTY: "" });
+  });
+
+  test("gets what is added, over what is inherited", () => {
+    vi.stubEnv("LANG", "de_DE.UTF-8");
+    expect(childEnvironment({ LANG: "C", CLAUDE_CONFIG_DIR: "/x" })).toMatchObject({
+      LANG: "C",
+      CLAUDE_CONFIG_DIR: "/x",
+    });
+  });
+
+  test("changes nothing for the daemon itself", () => {
+    vi.stubEnv("REDIS_URL", "redis://db:6379");
+    const environment = childEnvironment({ ADDED: "x" });
+    environment["ADDED_LATER"] = "x";
+    expect(process.env).toMatchObject({ REDIS_URL: "redis://db:6379" });
+    expect(process.env).not.toHaveProperty("ADDED");
+    expect(process.env).not.toHaveProperty("ADDED_LATER");
+  });
+});

@@ -1,0 +1,121 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { readFileSync } from "node:fs";
+import { describe, expect, onTestFinished, test, vi } from "vitest";
+import { holdsTerminal, isAlive, type ProcessId, signal } from "../../src/workers/process.ts";
+
+/** Fields of /proc/PID/stat behind the name: the state is the first, the start time the twentieth. */
+function statOf(pid: number): string[] {
+  const text = readFileSync(`/proc/${pid}/stat`, "latin1");
+  return text.slice(text.lastIndexOf(")") + 2).split(" ");
+}
+
+const identify = (pid: number): ProcessId => ({ pid, startTime: statOf(pid)[19] ?? "" });
+
+/** A shell that runs a script; what it prints comes line by line. */
+async function shell(script: string) {
+  const child = spawn("sh", ["-c", script], { stdio: ["pipe", "pipe", "inherit"] });
+  onTestFinished(() => void child.kill("SIGKILL"));
+  const [line] = await once(child.stdout, "data");
+  return { child, id: identify(child.pid ?? 0), said: String(line).trim(), exited: once(child, "exit") };
+}
+
+const lasting = () => shell("echo ready; read line");
+
+/** A process that has ended, and whose parent does not care. */
+async function zombie(): Promise<ProcessId> {
+  // The child ends only once its parent, a shell that would reap it, has become a program that does not.
+  const child = "while [ $(cat /proc/$PPID/comm) = sh ]; do :; done";
+  const { said } = await shell(`sh -c '${child}' & echo $!; exec sleep 60`);
+  const pid = Number(said);
+  await vi.waitUntil(() => statOf(pid)[0] === "Z", { interval: 1 });
+  return identify(pid);
+}
+
+describe("a process is alive", () => {
+  test("while it runs, and no longer", async () => {
+    const { child, id, exited } = await lasting();
+    expect(await isAlive(id)).toBe(true);
+    child.kill("SIGKILL");
+    await exited;
+    expect(await isAlive(id)).toBe(false);
+  });
+
+  test("when it is this one", async () => {
+    expect(await isAlive(identify(process.pid))).toBe(true);
+  });
+
+  test("not when it has ended and only its parent has not looked yet", async () => {
+    expect(await isAlive(await zombie())).toBe(false);
+  });
+
+  test.each(["1", "", "0"])(
+    "not when its pid is another's by now, which started at another time: %j",
+    async (startTime) => {
+      const { id } = await lasting();
+      expect(await isAlive({ ...id, startTime })).toBe(false);
+    },
+  );
+
+  test("whatever it calls itself: spaces and parentheses in a name move no field", async () => {
+    const { child, id } = await shell(
+      "echo ready; read go; printf 'a) Z 1 (b' > /proc/$$/comm; echo renamed; read line",
+    );
+    child.stdin.write("go\n");
+    await once(child.stdout, "data");
+    expect(readFileSync(`/proc/${id.pid}/comm`, "utf8")).toBe("a) Z 1 (b\n");
+    expect(await isAlive(id)).toBe(true);
+  });
+});
+
+describe("where there is no start time to tell by, ps is asked", () => {
+  test("a process is alive while it runs, and no longer", async () => {
+    const { child, id, exited } = await lasting();
+    expect(await isAlive({ pid: id.pid, startTime: null })).toBe(true);
+    child.kill("SIGKILL");
+    await exited;
+    expect(await isAlive({ pid: id.pid, startTime: null })).toBe(false);
+  });
+
+  test("a process that only waits to be reaped is not", async () => {
+    const { pid } = await zombie();
+    expect(await isAlive({ pid, startTime: null })).toBe(false);
+  });
+});
+
+describe("a signal", () => {
+  test("reaches the process", async () => {
+    const { id, exited } = await lasting();
+    signal(id.pid, "SIGUSR1");
+    expect(await exited).toEqual([null, "SIGUSR1"]);
+  });
+
+  test("to a process that is gone is no error", async () => {
+    const { child, id, exited } = await lasting();
+    child.kill("SIGKILL");
+    await exited;
+    expect(() => signal(id.pid, "SIGTERM")).not.toThrow();
+  });
+});
+
+describe("a terminal is held", () => {
+  test("by no process that has none", async () => {
+    const child = spawn("sh", ["-c", "echo ready; read line"], { stdio: ["pipe", "pipe", "inherit"], detached: true });
+    onTestFinished(() => void child.kill("SIGKILL"));
+    await once(child.stdout, "data");
+    expect(await holdsTerminal(child.pid ?? 0)).toBe(false);
+  });
+
+  test.each([
+    ["linux", false],
+    ["darwin", true],
+  ])("by a process that cannot be looked at, on %s: %s", async (platform, expected) => {
+    const { child, id, exited } = await lasting();
+    child.kill("SIGKILL");
+    await exited;
+    const own = Object.getOwnPropertyDescriptor(process, "platform") ?? {};
+    Object.defineProperty(process, "platform", { ...own, value: platform });
+    onTestFinished(() => void Object.defineProperty(process, "platform", own));
+    expect(await holdsTerminal(id.pid)).toBe(expected);
+  });
+});

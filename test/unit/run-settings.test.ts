@@ -1,0 +1,61 @@
+import { describe, expect, test } from "vitest";
+import { z } from "zod";
+import { runSettings } from "../../src/workers/claude/settings.ts";
+
+const command = z.object({ type: z.literal("command"), command: z.string(), timeout: z.number().optional() });
+const settings = z
+  .object({
+    hooks: z.record(z.string(), z.array(z.object({ hooks: z.array(command) }))),
+    statusLine: command,
+    permissions: z.object({ deny: z.array(z.string()) }),
+  })
+  .loose()
+  .parse(runSettings());
+const hooks = Object.entries(settings.hooks).map(([event, groups]) => ({
+  event,
+  commands: groups.flatMap((group) => group.hooks),
+}));
+
+test("the settings are the same for every run: nothing in them depends on a task", () => {
+  expect(runSettings.length).toBe(0);
+  expect(JSON.stringify(runSettings())).toBe(JSON.stringify(runSettings()));
+});
+
+describe("a command", () => {
+  const constant = (mode: string) => `sh "$CCL_QUEUE_RUN/hook.sh" ${mode} || :`;
+
+  test.each(hooks)(
+    "of the hook $event is a constant string: the run's directory comes from the environment",
+    ({ event, commands }) => {
+      const mode = event === "PermissionRequest" ? "deny" : "event";
+      expect(commands.map((each) => each.command)).toEqual([constant(mode)]);
+    },
+  );
+
+  test.each(hooks)("of the hook $event may not hold the agent up", ({ commands }) => {
+    expect(commands.filter(({ timeout = 600 }) => timeout > 10)).toEqual([]);
+  });
+
+  test("of the status line is a constant string", () => {
+    expect(settings.statusLine.command).toBe(constant("status"));
+  });
+});
+
+test.each(["SessionStart", "UserPromptSubmit", "Stop", "StopFailure", "SessionEnd"])(
+  "the queue hears of %s",
+  (event) => {
+    expect(hooks.map((hook) => hook.event)).toContain(event);
+  },
+);
+
+test("hooks are on, no dialog stands in the way, and nothing goes on by itself after a limit", () => {
+  expect(settings).toMatchObject({
+    disableAllHooks: false,
+    skipDangerousModePermissionPrompt: true,
+    autoContinueAtUsageLimit: false,
+  });
+});
+
+test("tools that end in a question to a person are denied", () => {
+  expect(settings.permissions.deny).toEqual(["AskUserQuestion", "EnterPlanMode", "ExitPlanMode"]);
+});
