@@ -1,15 +1,9 @@
 import { defineConfig } from "vitest/config";
 
 /** One vitest project a kind of test: what it may touch decides how long it may take. */
-const project = (name: string, testTimeout: number, serial = false, more: string[] = []) => ({
+const project = (name: string, testTimeout: number, more: object = {}) => ({
   extends: true as const,
-  test: {
-    name,
-    include: [`test/${name}/**/*.test.ts`, ...more],
-    testTimeout,
-    hookTimeout: testTimeout,
-    fileParallelism: !serial,
-  },
+  test: { name, include: [`test/${name}/**/*.test.ts`], testTimeout, hookTimeout: testTimeout, ...more },
 });
 
 export default defineConfig({
@@ -26,10 +20,11 @@ export default defineConfig({
       reporter: ["text-summary", "json-summary"],
     },
     projects: [
-      project("unit", 5_000, false, ["test/architecture.test.ts"]),
+      // They share nothing but code, so they need no process each.
+      project("unit", 5_000, { include: ["test/unit/**/*.test.ts", "test/architecture.test.ts"], isolate: false }),
       project("integration", 30_000),
-      project("e2e", 90_000, true),
-      project("claude", 180_000, true),
+      project("e2e", 90_000, { fileParallelism: false }),
+      project("claude", 180_000, { fileParallelism: false }),
     ],
   },
 });

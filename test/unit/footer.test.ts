@@ -157,6 +157,7 @@ describe("strip", () => {
   test.each([
     ["without its last line break", `Do it.\n\n\n${START}\nx\n${END}`, "Do it.\n"],
     ["without the blank line before it", `Do it.\n${START}\nx\n${END}\n`, "Do it."],
+    ["as all that there is", `\n${START}\nx\n${END}\n`, ""],
     ["with line breaks of both kinds", `Do it.\n${START}\r\nx\r\n${END}\r\n`, "Do it.\n"],
     [
       "behind a line that only begins like one",

@@ -37,6 +37,11 @@ describe.each(MOMENTS)("a $moment task", ({ path, read }) => {
     expect(await read()).toMatchObject({ ok: false, reason: expect.stringContaining("nothing to do") });
   });
 
+  test("that is as large as a task may be is read", async () => {
+    writeFileSync(path(), "x".repeat(1_048_576));
+    expect(await read()).toMatchObject({ ok: true });
+  });
+
   test("that is too large is not even read", async () => {
     writeFileSync(path(), "");
     truncateSync(path(), 2 ** 40);

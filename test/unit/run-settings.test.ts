@@ -36,6 +36,11 @@ describe("a command", () => {
     expect(commands.filter(({ timeout = 600 }) => timeout > 10)).toEqual([]);
   });
 
+  test("of the last hook may hold its end up for 2 s only", () => {
+    const last = hooks.find(({ event }) => event === "SessionEnd");
+    expect(last?.commands.map(({ timeout }) => timeout)).toEqual([2]);
+  });
+
   test("of the status line is a constant string", () => {
     expect(settings.statusLine.command).toBe(constant("status"));
   });
@@ -52,6 +57,7 @@ test("hooks are on, no dialog stands in the way, and nothing goes on by itself a
   expect(settings).toMatchObject({
     disableAllHooks: false,
     skipDangerousModePermissionPrompt: true,
+    enableAllProjectMcpServers: true,
     autoContinueAtUsageLimit: false,
   });
 });

@@ -85,9 +85,12 @@ describe("a task file", () => {
     expect(parse(`\uFEFF${text}`)).toEqual(parse(text));
   });
 
-  test.each(["", "\n", "# only a comment\n"])("may have frontmatter that says nothing: %j", (header) => {
-    expect(parse(`---\n${header}---\nDo it.`)).toEqual({ ok: true, header: PLAIN, prompt: "Do it.", warnings: [] });
-  });
+  test.each(["", "\n", "# only a comment\n", "null\n", "~ # nothing\n"])(
+    "may have frontmatter that says nothing: %j",
+    (header) => {
+      expect(parse(`---\n${header}---\nDo it.`)).toEqual({ ok: true, header: PLAIN, prompt: "Do it.", warnings: [] });
+    },
+  );
 
   test("may have a line as long as a file can be", () => {
     const line = "x".repeat(MAX_TASK_BYTES);
@@ -95,7 +98,7 @@ describe("a task file", () => {
   });
 
   test("may have a title as long as its frontmatter can be", () => {
-    const title = "x".repeat(16_000);
+    const title = "x".repeat(16_384 - "---\ntitle: ".length);
     expect(accepted(withHeader(`title: ${title}`)).header.title).toBe(title);
   });
 });
@@ -205,7 +208,7 @@ describe("an unknown value of a known key falls back to what is safe, with a war
 
   test("and the warning does not grow with the value", () => {
     const { warnings } = accepted(withHeader(`priority: ${"x".repeat(10_000)}`));
-    expect(warnings.filter((warning) => warning.length < 200)).toHaveLength(1);
+    expect(warnings).toEqual([`priority: '${"x".repeat(79)} is not one of critical, high, default, low`]);
   });
 });
 
@@ -243,8 +246,10 @@ describe("a file that cannot be run is rejected, saying why", () => {
     ["the same after a comment", "---\n# c\n\ntitle: Fix: it\n---\nDo it.", "line 4, column 8: Nested mappings"],
     ["the same behind ---yaml", "---yaml\ntitle: Fix: it\n---\nDo it.", "line 2, column 8: Nested mappings"],
   ])("YAML that does not parse: %s, with its line and column in the file", (_what, text, place) => {
-    expect(reasonOf(parse(text))).toMatch(new RegExp(`^${UNREADABLE}${place}`));
-    expect(reasonOf(parse(`\uFEFF${text.replaceAll("\n", "\r\n")}`))).toMatch(new RegExp(`^${UNREADABLE}${place}`));
+    expect(reasonOf(parse(text))).toMatch(new RegExp(`^${UNREADABLE}${place}[^\n]*$`));
+    expect(reasonOf(parse(`\uFEFF${text.replaceAll("\n", "\r\n")}`))).toMatch(
+      new RegExp(`^${UNREADABLE}${place}[^\n]*$`),
+    );
   });
 
   test.each(["", "\n", "  \r\n\t\n", "---\ntitle: a\n---\n", "---\ntitle: a\n---", "---\n---\n \n", "\uFEFF"])(
@@ -255,7 +260,9 @@ describe("a file that cannot be run is rejected, saying why", () => {
   );
 
   test("frontmatter longer than any header needs, which would keep the daemon busy", () => {
-    expect(reasonOf(withHeader(`title: ${"x".repeat(16_384)}`))).toBe(`${UNREADABLE}it is longer than 16 KiB`);
+    expect(reasonOf(withHeader(`title: ${"x".repeat(16_385 - "---\ntitle: ".length)}`))).toBe(
+      `${UNREADABLE}it is longer than 16 KiB`,
+    );
   });
 
   test("larger than 1 MiB, by a byte", () => {

@@ -39,7 +39,7 @@ export async function watchRun(
       if (next.phase.name !== phase.name) run.onPhase(next.phase);
       ({ phase, movedAtMs } = next);
       if (phase.name === "ended") return phase;
-      await wake.wait(dueMs(phase, Date.now()) ?? LOOK_MS, signal);
+      await wake.wait(dueMs(phase, next.lookedAtMs) ?? LOOK_MS, signal);
     }
     return null;
   } finally {
@@ -52,7 +52,7 @@ async function step(
   run: WatchedRun,
   before: Phase,
   movedBeforeMs: number,
-): Promise<{ phase: Phase; movedAtMs: number }> {
+): Promise<{ phase: Phase; movedAtMs: number; lookedAtMs: number }> {
   const seen = await look(run.files);
   let phase = before;
   let movedAtMs = movedBeforeMs;
@@ -61,7 +61,7 @@ async function step(
     if (event.session_id === run.record.claudeSession) phase = afterEvent(phase, event, atMs, runTag(run.record.id));
   }
   movedAtMs = Math.max(movedAtMs, await run.files.transcriptMovedAtMs());
-  return { phase: afterLook(phase, { ...seen, movedAtMs }, run.limits), movedAtMs };
+  return { phase: afterLook(phase, { ...seen, movedAtMs }, run.limits), movedAtMs, lookedAtMs: seen.atMs };
 }
 
 async function look(files: RunFiles): Promise<Omit<Look, "movedAtMs">> {

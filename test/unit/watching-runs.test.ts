@@ -1,0 +1,108 @@
+import { mkdtempSync, rmSync, utimesSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { beforeEach, expect, onTestFinished, test, vi } from "vitest";
+import type { Phase } from "../../src/workers/claude/phase.ts";
+import { RunFiles } from "../../src/workers/claude/run-files.ts";
+import type { RunRecord } from "../../src/workers/claude/run-record.ts";
+import { RunStore } from "../../src/workers/claude/run-store.ts";
+import { watchRun } from "../../src/workers/claude/watch-run.ts";
+
+const LAUNCHED_AT = 1_795_000_000_000;
+const STOPPED_AT = LAUNCHED_AT + 60_000;
+const SETTLE_MS = 1_000;
+const LIMITS = { promptTimeoutMs: 30_000, timeoutMs: 7_200_000 };
+
+const record: RunRecord = {
+  id: "kabcdefghi-1",
+  job: "kabcdefghi",
+  project: "/srv/site",
+  name: "x.md",
+  priority: "high",
+  reason: "allow_delegation is not true",
+  session: "ccl-auto-11",
+  model: "sonnet",
+  claudeSession: "3f2a9c1e-1111-4222-8333-444455556666",
+  preparedAtMs: LAUNCHED_AT,
+  state: { name: "launched", atMs: LAUNCHED_AT },
+};
+
+let store: RunStore;
+let phases: string[];
+
+beforeEach(async () => {
+  const root = mkdtempSync(join(tmpdir(), "watch-"));
+  onTestFinished(() => rmSync(root, { recursive: true }));
+  store = new RunStore(root);
+  phases = [];
+  await store.create(record);
+});
+
+/** An event that a hook kept at a certain time. */
+function keep(name: string, atMs: number, event: object): void {
+  const path = store.pathOf(record.id, "events", `${name}.json`);
+  writeFileSync(path, JSON.stringify({ session_id: record.claudeSession, ...event }));
+  utimesSync(path, atMs / 1_000, atMs / 1_000);
+}
+
+function keepWholeRun(session = record.claudeSession): void {
+  const common = { session_id: session };
+  keep("1", LAUNCHED_AT + 10, { ...common, hook_event_name: "SessionStart", source: "startup" });
+  keep("2", LAUNCHED_AT + 20, { ...common, hook_event_name: "UserPromptSubmit", prompt: "[run kabcdefghi-1]\nDo it." });
+  keep("10", STOPPED_AT, { ...common, hook_event_name: "Stop", last_assistant_message: "Done." });
+}
+
+/** Watches the run until it ends, or is told to stop with the test. */
+function watch(signal = new AbortController().signal) {
+  const abort = new AbortController();
+  onTestFinished(() => abort.abort());
+  const files = new RunFiles(store, record.id);
+  const onPhase = (phase: Phase) => void phases.push(phase.name);
+  const run = { record, launchedAtMs: LAUNCHED_AT, store, files, limits: LIMITS, onPhase };
+  return watchRun(run, AbortSignal.any([signal, abort.signal]));
+}
+
+test("a run that ended while nobody watched is read from what its hooks left, in order", async () => {
+  keepWholeRun();
+  vi.spyOn(Date, "now").mockReturnValue(STOPPED_AT + SETTLE_MS);
+  expect(await watch()).toEqual({
+    name: "ended",
+    sinceMs: STOPPED_AT + SETTLE_MS,
+    end: { kind: "finished", message: "Done." },
+  });
+  expect(phases).toEqual(["ended"]);
+});
+
+test("a stop that settles a moment after a look is looked at again at once, not a second later", async () => {
+  keepWholeRun();
+  vi.spyOn(Date, "now")
+    .mockReturnValueOnce(STOPPED_AT + SETTLE_MS - 1)
+    .mockReturnValue(STOPPED_AT + SETTLE_MS + 1);
+  const ended = watch().then((phase) => phase?.name);
+  expect(await Promise.race([ended, sleep(500, "still waits")])).toBe("ended");
+});
+
+test("another session's events, such as those of an agent within the agent, say nothing about the run", async () => {
+  keepWholeRun("99999999-1111-4222-8333-444455556666");
+  vi.spyOn(Date, "now").mockReturnValue(LAUNCHED_AT + LIMITS.promptTimeoutMs + 1);
+  expect(await watch()).toMatchObject({ end: { kind: "blocked", waitedMs: 30_001 } });
+});
+
+test("an agent that left an exit code has ended, and its exit counts only after what its hooks left", async () => {
+  keepWholeRun();
+  writeFileSync(store.pathOf(record.id, "exit"), "0\n");
+  vi.spyOn(Date, "now").mockReturnValue(STOPPED_AT + 1);
+  expect(await watch()).toMatchObject({ end: { kind: "finished" } });
+});
+
+test("an agent that left an exit code and no Stop has crashed", async () => {
+  writeFileSync(store.pathOf(record.id, "exit"), "137\n");
+  vi.spyOn(Date, "now").mockReturnValue(LAUNCHED_AT + 10);
+  expect(await watch()).toMatchObject({ end: { kind: "crashed", exitCode: 137 } });
+});
+
+test("a watch that is called off lets the run go on", async () => {
+  expect(await watch(AbortSignal.abort())).toBeNull();
+  expect(phases).toEqual([]);
+});
