@@ -79,6 +79,7 @@ const keyboard = openKeyboard({
 async function begin() {
   for (const { verb, arg } of readScript(firstPrompt)) {
     if (verb === "start") await sleep(durationMs(arg));
+    if (verb === "early") process.exit(Number(arg));
     if (verb === "dialog") {
       phase = "dialog";
       screen.dialog(arg);
@@ -89,6 +90,7 @@ async function begin() {
   files.status("idle");
   screen.header(options);
   await hook("SessionStart", { source: options.resume ? "resume" : "startup", model: options.modelId });
+  if (readScript(firstPrompt).some(({ verb }) => verb === "swallow")) await forever;
 }
 
 await begin();

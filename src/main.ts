@@ -2,6 +2,9 @@
 import { createProgram } from "./cli/program.ts";
 import { messageOf, QueueError } from "./core/errors.ts";
 
+// Whoever read our output may have gone: that ends the output, not the queue.
+process.stdout.on("error", () => {});
+
 try {
   await createProgram().parseAsync();
 } catch (error) {
@@ -10,3 +13,5 @@ try {
   process.stderr.write(`ccl-queue: ${messageOf(error)}${code}${hint}\n`);
   process.exitCode = 1;
 }
+// A run that is still being finished must not hold up the end: the next start goes on with it.
+process.exit();

@@ -23,6 +23,13 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
   "main.ts": ["core", "cli"],
 };
 
+/** The rooms of a layer that has several, and which others of its rooms each may import. A new room needs a row. */
+const ROOMS: Readonly<Record<string, readonly string[]>> = {
+  "workers/claude": [],
+  "workers/tmux": [],
+  "workers/run": ["workers/claude", "workers/tmux"],
+};
+
 /** Packages with an owner: nobody else may import them. What is not listed here is free for all. */
 const OWNERS: Readonly<Record<string, readonly string[]>> = {
   bullmq: ["queue"],
@@ -61,6 +68,12 @@ function layerOf(file: string): string {
   return file.split(sep)[0] ?? file;
 }
 
+/** The room that a file lies in: the folder and its layer, or null for a file that lies in the layer itself. */
+function roomOf(file: string): string | null {
+  const parts = file.split(sep);
+  return parts.length > 2 ? parts.slice(0, 2).join("/") : null;
+}
+
 /** The package behind a specifier: `a` of `a/b`, `@a/b` of `@a/b/c`; null for a file of ours and for Node's own. */
 function packageOf(specifier: string): string | null {
   if (specifier.startsWith(".") || specifier.startsWith("node:")) return null;
@@ -84,7 +97,15 @@ function layerViolation(file: string, specifier: string): string | null {
   const [from, to] = [layerOf(file), layerOf(target)];
   if (to === "..") return `${file} imports ${specifier}, which is outside of src`;
   if (!/\.ts$/.test(specifier)) return `${file} imports ${specifier}, which has no .ts extension`;
-  return from === to || LAYERS[from]?.includes(to) ? null : `${file} imports ${target}: ${from} may not import ${to}`;
+  if (from === to) return roomViolation(file, target);
+  return LAYERS[from]?.includes(to) ? null : `${file} imports ${target}: ${from} may not import ${to}`;
+}
+
+/** What a room shares with another lies in the layer itself, where both may import it. */
+function roomViolation(file: string, target: string): string | null {
+  const [from, to] = [roomOf(file), roomOf(target)];
+  if (from === null || to === null || from === to || ROOMS[from]?.includes(to)) return null;
+  return `${file} imports ${target}: ${from} may not import ${to}`;
 }
 
 function ownerViolation(file: string, specifier: string): string | null {
@@ -135,6 +156,10 @@ describe("the house", () => {
     expect(folders.filter((name) => /^(?:utils?|helpers?|common|shared|lib|misc|types)$/.test(name))).toEqual([]);
   });
 
+  test("has the rooms of the room table, no other and no fewer", () => {
+    expect([...new Set(files.flatMap((file) => roomOf(file) ?? []))].sort()).toEqual(Object.keys(ROOMS).sort());
+  });
+
   test("holds TypeScript only", () => {
     expect(files.filter((file) => !file.endsWith(".ts"))).toEqual([]);
   });
@@ -148,6 +173,11 @@ describe("the layer table", () => {
   test("has no way back: what a layer may import never imports that layer", () => {
     const reach = (layer: string): string[] => (LAYERS[layer] ?? []).flatMap((next) => [next, ...reach(next)]);
     expect(Object.keys(LAYERS).filter((layer) => reach(layer).includes(layer))).toEqual([]);
+  });
+
+  test.each(Object.entries(ROOMS))("has no way back between rooms: %s", (room, others) => {
+    expect(others.filter((other) => !(other in ROOMS) || layerOf(other) !== layerOf(room))).toEqual([]);
+    expect(others.filter((other) => ROOMS[other]?.includes(room))).toEqual([]);
   });
 
   test("names only layers that it has", () => {
@@ -245,6 +275,21 @@ describe("the checker sees", () => {
       'import "../../producers/b.ts";',
       "workers/c/a.ts imports producers/b.ts: workers may not import producers",
     ],
+    [
+      "workers/claude/a.ts",
+      'import "../run/b.ts";',
+      "workers/claude/a.ts imports workers/run/b.ts: workers/claude may not import workers/run",
+    ],
+    [
+      "workers/tmux/a.ts",
+      'import type { B } from "../claude/b.ts";',
+      "workers/tmux/a.ts imports workers/claude/b.ts: workers/tmux may not import workers/claude",
+    ],
+    [
+      "workers/unlisted/a.ts",
+      'import "../run/b.ts";',
+      "workers/unlisted/a.ts imports workers/run/b.ts: workers/unlisted may not import workers/run",
+    ],
     ["workers/a.ts", 'import "../cli/b.ts";', "workers/a.ts imports cli/b.ts: workers may not import cli"],
     ["app.ts", 'import "./cli/b.ts";', "app.ts imports cli/b.ts: app.ts may not import cli"],
     ["host.ts", 'import "./config/b.ts";', "host.ts imports config/b.ts: host.ts may not import config"],
@@ -285,6 +330,8 @@ describe("the checker sees", () => {
     [ENVIRONMENT, "const a = process.env;"],
     ["ledger/open-files.ts", 'import { execa } from "execa";'],
     ["workers/claude/a.ts", 'import { execa } from "execa";\nimport b from "write-file-atomic";'],
+    ["workers/run/a.ts", 'import "../claude/b.ts";\nimport "../tmux/b.ts";\nimport "./b.ts";\nimport "../b.ts";'],
+    ["workers/a.ts", 'import "./run/b.ts";\nimport "./tmux/b.ts";\nimport "./claude/b.ts";'],
     ["cli/a.ts", 'import { App } from "../app.ts";\nimport pino from "pino";\n(await import("./b.ts")).b();'],
     ["core/a.ts", "// process.env is read elsewhere\nexport const a = 1;\nexport { a as b };"],
     ["core/a.ts", `${"\n".repeat(249)}x\n`],

@@ -52,6 +52,12 @@ export function openFiles({ configDir, cwd, sessionId, resume, modelId }) {
       replaceFile(statusFile, JSON.stringify(live));
     },
 
+    /** The account's limit while it lasts: `limit.json` in the config directory, {"message", "resetsAt" in seconds}. */
+    limit() {
+      const file = join(configDir, "limit.json");
+      return existsSync(file) ? JSON.parse(readFileSync(file, "utf8")) : undefined;
+    },
+
     /** @param {string} prompt */
     user(prompt) {
       append({ type: "user", message: { role: "user", content: prompt } });

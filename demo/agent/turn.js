@@ -56,6 +56,8 @@ export async function takeTurn(turn) {
  * @returns {Promise<End>}
  */
 async function play({ prompt, files, witness, options, signal }) {
+  const limit = files.limit();
+  if (limit !== undefined) return { kind: "failed", error: "rate_limit", ...limit };
   const steps = readScript(prompt);
   if (!steps.some(({ verb }) => verb === "work")) steps.push({ verb: "work", arg: `${options.workMs / 1000}s` });
   /** @type {import("./verbs.js").Stage} */

@@ -87,9 +87,11 @@ const verbs = new Map(
       stage.backgroundMs = durationMs(arg);
     },
 
-    // `start 2s` and `dialog TEXT` belong before the session: agent.js plays them.
+    // `start 2s`, `early CODE`, `dialog TEXT` and `swallow` belong before the prompt: agent.js plays them.
     start() {},
+    early() {},
     dialog() {},
+    swallow() {},
   }),
 );
 

@@ -5,11 +5,12 @@ import { fileURLToPath } from "node:url";
 import pino from "pino";
 import { App } from "../app.ts";
 import { demoConfig } from "../config/demo-config.ts";
-import { describeEvent } from "../core/describe-event.ts";
+import { childEnvironment } from "../config/environment.ts";
+import { describeEvent, describeHold } from "../core/describe-event.ts";
 import type { TaskEvent } from "../core/events.ts";
 import { taskLabel } from "../core/task.ts";
 import { inboxDir } from "../ledger/layout.ts";
-import { errorFields, logEvents } from "./log.ts";
+import { errorLog, logEvents } from "./log.ts";
 import { runUntilStopped } from "./run-until-stopped.ts";
 
 const PROJECT = fileURLToPath(new URL("../../demo", import.meta.url));
@@ -23,9 +24,10 @@ export async function demo(): Promise<void> {
   const log = pino({ base: null }, pino.destination({ dest: logFile, sync: true }));
   const app = new App({
     config,
-    onError: (error) => log.error(errorFields(error), "something went wrong and is tried again"),
+    onError: errorLog(log),
     // The demo agent keeps its transcripts here, and not among a user's own.
-    sessionEnvironment: { CLAUDE_CONFIG_DIR: join(config.stateDir, "claude") },
+    environment: childEnvironment({ CLAUDE_CONFIG_DIR: join(config.stateDir, "claude") }),
+    onHold: (hold) => log.warn({ hold }, describeHold(hold)),
   });
   logEvents(log, app.events);
   app.events.on(narrate(performance.now(), config.tmuxSocket));

@@ -26,8 +26,18 @@ export function logEvents(log: Logger, events: TaskEvents): void {
   });
 }
 
-/** What a thrown value is to the log: the code where it has one, never the whole object. */
-export function errorFields(error: unknown): { code?: string; hint?: string; error: string } {
-  if (!(error instanceof QueueError)) return { error: messageOf(error) };
-  return { code: error.code, error: error.message, ...(error.hint === null ? {} : { hint: error.hint }) };
+/** How long the same error is not told again: a Redis that is away fails many times a second. */
+const SAME_ERROR_MS = 30_000;
+
+/** Writes errors of the daemon's parts, which try again by themselves. */
+export function errorLog(log: Logger): (error: unknown) => void {
+  const toldMs = new Map<string, number>();
+  return (error) => {
+    const message = messageOf(error);
+    const nowMs = performance.now();
+    if (nowMs - (toldMs.get(message) ?? -SAME_ERROR_MS) < SAME_ERROR_MS) return;
+    toldMs.set(message, nowMs);
+    const { code, hint } = error instanceof QueueError ? error : { code: undefined, hint: null };
+    log.error({ code, hint: hint ?? undefined }, message);
+  };
 }

@@ -1,4 +1,5 @@
-import { Command } from "commander";
+import { Command, Option } from "commander";
+import type { StartOptions } from "./start.ts";
 
 /** The `ccl-queue` command. Verbs load when they are called, so that help and completion stay quick. */
 export function createProgram(): Command {
@@ -10,7 +11,8 @@ export function createProgram(): Command {
       "-c, --config <file>",
       "the configuration file (default: ./ccl-queue.yaml, then ~/.config/ccl-queue/config.yaml)",
     )
-    .action(async (options: { config?: string }) => (await import("./start.ts")).start(options));
+    .addOption(new Option("--or-demo").hideHelp())
+    .action(async (options: StartOptions) => (await import("./start.ts")).start(options));
   program
     .command("init")
     .description("write a commented ccl-queue.yaml for your projects")

@@ -2,17 +2,34 @@ import { access } from "node:fs/promises";
 import { App } from "../app.ts";
 import { type Config, configCandidates, loadConfig } from "../config/config.ts";
 import { type Environment, readEnvironment } from "../config/environment.ts";
+import { describeHold } from "../core/describe-event.ts";
 import { QueueError } from "../core/errors.ts";
-import { createLog, errorFields, logEvents } from "./log.ts";
+import { createLog, errorLog, logEvents } from "./log.ts";
 import { runUntilStopped } from "./run-until-stopped.ts";
 
+export interface StartOptions {
+  readonly config?: string;
+  /** Without any configuration, run the demo. */
+  readonly orDemo?: true;
+}
+
 /** `ccl-queue start`: the daemon in the foreground, until it is told to stop. */
-export async function start(options: { config?: string }): Promise<void> {
+export async function start(options: StartOptions): Promise<void> {
   const config = await findConfig(options.config, readEnvironment());
+  if (config !== null) return await run(config);
+  if (options.orDemo) return await (await import("./demo.ts")).demo();
+  throw new QueueError("there is no configuration: neither ./ccl-queue.yaml nor ~/.config/ccl-queue/config.yaml", {
+    code: "CONFIG_NOT_FOUND",
+    hint: "`ccl-queue init` writes one here, `ccl-queue demo` needs none",
+  });
+}
+
+async function run(config: Config): Promise<void> {
   const log = createLog(process.stdout);
   const app = new App({
     config,
-    onError: (error) => log.error(errorFields(error), "something went wrong and is tried again"),
+    onError: errorLog(log),
+    onHold: (hold) => log.warn({ hold }, describeHold(hold)),
   });
   logEvents(log, app.events);
   await runUntilStopped(app, {
@@ -22,23 +39,21 @@ export async function start(options: { config?: string }): Promise<void> {
   });
 }
 
-async function findConfig(named: string | undefined, environment: Environment): Promise<Config> {
+/** The configuration that is asked for, else the first that is there, else null. */
+async function findConfig(named: string | undefined, environment: Environment): Promise<Config | null> {
   const asked = named ?? environment.configFile;
-  if (asked !== null && asked !== undefined) return loadConfig(asked, environment);
-  const candidates = configCandidates(environment, process.cwd());
-  for (const file of candidates) {
-    if (
-      await access(file).then(
-        () => true,
-        () => false,
-      )
-    )
-      return loadConfig(file, environment);
+  if (asked !== null) return loadConfig(asked, environment);
+  for (const file of configCandidates(environment, process.cwd())) {
+    if (await isThere(file)) return loadConfig(file, environment);
   }
-  throw new QueueError(`there is no configuration: looked for ${candidates.join(" and ")}`, {
-    code: "CONFIG_NOT_FOUND",
-    hint: "`ccl-queue init` writes one here, `ccl-queue demo` needs none",
-  });
+  return null;
+}
+
+async function isThere(file: string): Promise<boolean> {
+  return await access(file).then(
+    () => true,
+    () => false,
+  );
 }
 
 function watched({ projectsDir, dedicated }: Config): string {

@@ -24,7 +24,14 @@ export interface Config {
     readonly command: string;
     readonly args: readonly string[];
     readonly models: { readonly critical: string; readonly default: string };
+    /** How often a task is tried that crashes or meets an API error. */
+    readonly attempts: number;
+    /** The pause before the second attempt. */
+    readonly backoffMs: number;
+    /** How long an agent may show no sign of life. */
     readonly timeoutMs: number;
+    /** How long a session waits for a person. */
+    readonly attentionTimeoutMs: number;
   };
   /** How long an agent may take from its launch to its acceptance of the prompt. */
   readonly promptTimeoutMs: number;
@@ -100,7 +107,10 @@ function toConfig(file: ConfigFile, base: string, environment: Environment): Con
       command: file.claude.command.includes("/") ? toPath(file.claude.command) : file.claude.command,
       args: file.claude.args,
       models: file.claude.models,
+      attempts: file.claude.attempts,
+      backoffMs: file.claude.backoff,
       timeoutMs: file.claude.timeout,
+      attentionTimeoutMs: file.claude.attention_timeout,
     },
     promptTimeoutMs: file.dispatcher.prompt_timeout,
     sweepIntervalMs: file.dispatcher.poll_interval,

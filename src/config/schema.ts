@@ -53,7 +53,9 @@ const claude = z.strictObject({
     .strictObject({ critical: z.string().min(1).default("opus"), default: z.string().min(1).default("sonnet") })
     .prefault({}),
   attempts: z.int().min(1).default(3),
+  backoff: duration.prefault("10s"),
   timeout: duration.prefault("2h"),
+  attention_timeout: duration.prefault("1h"),
 });
 
 const provider = z.enum(PROVIDERS);

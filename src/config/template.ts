@@ -19,8 +19,10 @@ claude:
   command: claude
   args: [--dangerously-skip-permissions]
   models: { critical: opus, default: sonnet }
-  attempts: 3
-  timeout: 2h                # without any sign of life
+  attempts: 3                # for a task whose agent crashes, hangs or meets an API error
+  backoff: 10s               # before the second attempt, then four times as long
+  timeout: 2h                # without any sign of life; a task's own timeout: goes first
+  attention_timeout: 1h      # how long a session waits for a person to answer a dialog or a question
 
 tmux: { socket_name: default }   # tmux -L NAME; default is your own server
 redis: { url: null }             # null = an embedded one in state_dir; REDIS_URL goes first

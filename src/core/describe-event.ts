@@ -1,8 +1,13 @@
 import { formatDuration } from "./duration.ts";
 import type { TaskEvent } from "./events.ts";
+import type { Hold } from "./verdict.ts";
 
 /** A step on a task's way in one line for people, without the task's name. */
 export function describeEvent(event: TaskEvent): string {
+  return oneLine(textOf(event));
+}
+
+function textOf(event: TaskEvent): string {
   switch (event.type) {
     case "seen":
       return ["seen in the inbox", ...event.warnings].join("; ");
@@ -20,9 +25,28 @@ export function describeEvent(event: TaskEvent): string {
       return `launched in ${event.session} with ${event.model}`;
     case "submitted":
       return `the agent in ${event.session} took the prompt`;
+    case "attention":
+      return `needs attention in ${event.session}: ${event.what}`;
+    case "retrying":
+      return `tried again in ${formatDuration(event.delayMs)}: ${event.reason}`;
+    case "held":
+      return `waits with the pool until ${new Date(event.untilMs).toISOString()}: ${event.reason}`;
     case "done":
       return `done after ${formatDuration(event.durationMs)}; now ${event.path}`;
     case "failed":
       return `failed: ${event.reason}; now ${event.path}`;
   }
+}
+
+/** A hold of the pool, or its end (null), in one line for people. */
+export function describeHold(hold: Hold | null): string {
+  if (hold === null) return "the pool is no longer held";
+  const why = hold.kind === "limit" ? "the usage limit is reached" : "Claude Code cannot log in";
+  const until = new Date(hold.untilMs).toISOString();
+  return oneLine(`the pool is held until ${until}, then one task goes first: ${why} (${hold.message})`);
+}
+
+/** What an agent says may have many lines. */
+function oneLine(text: string): string {
+  return text.replace(/\s*\n\s*/g, " ");
 }

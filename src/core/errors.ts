@@ -21,7 +21,9 @@ export const ERROR_CODES = {
   RUN_CRASHED: "The agent ended without finishing the task.",
   RUN_INTERRUPTED: "A person interrupted the agent.",
   RUN_TIMED_OUT: "The agent showed no sign of life for longer than the task's timeout.",
-  RUN_LOST: "The run was not to be found after a restart.",
+  RUN_CANCELLED: "The task was cancelled while it ran.",
+  CLAUDE_MISSING: "The agent's program, claude.command, cannot be started.",
+  CLAUDE_TOO_OLD: "This version of Claude Code does not tell how a run ends.",
 } as const;
 
 /** One of the codes in {@link ERROR_CODES}. */

@@ -13,6 +13,9 @@ type TaskStep =
   | { readonly type: "routed"; readonly decision: Decision }
   | { readonly type: "launched"; readonly session: string; readonly model: string; readonly run: string }
   | { readonly type: "submitted"; readonly session: string; readonly run: string }
+  | { readonly type: "attention"; readonly session: string; readonly what: string; readonly screen: string }
+  | { readonly type: "retrying"; readonly session: string; readonly reason: string; readonly delayMs: number }
+  | { readonly type: "held"; readonly session: string; readonly reason: string; readonly untilMs: number }
   | { readonly type: "done"; readonly session: string; readonly path: string; readonly durationMs: number }
   | { readonly type: "failed"; readonly session: string; readonly path: string; readonly reason: string };
 

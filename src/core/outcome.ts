@@ -1,18 +1,29 @@
+import { z } from "zod";
+import { formatDuration } from "./duration.ts";
 import type { ErrorCode } from "./errors.ts";
 
-/** How a run ended. Each carries what a person would ask next. */
-export type RunEnd =
-  | { readonly kind: "finished"; readonly message: string }
-  | { readonly kind: "limited"; readonly message: string }
-  | { readonly kind: "unauthorised"; readonly message: string }
-  | { readonly kind: "api-error"; readonly error: string; readonly message: string }
-  | { readonly kind: "blocked"; readonly waitedMs: number }
-  | { readonly kind: "not-submitted"; readonly waitedMs: number }
-  | { readonly kind: "needs-attention"; readonly waitingFor: string }
-  | { readonly kind: "interrupted" }
-  | { readonly kind: "crashed"; readonly exitCode: number | null }
-  | { readonly kind: "timed-out"; readonly silentMs: number }
-  | { readonly kind: "lost" };
+const text = z.string();
+const ms = z.number();
+
+/** How a run ended. Each kind carries what a person would ask next. */
+export const runEnd = z.discriminatedUnion("kind", [
+  z.object({ kind: z.literal("finished"), message: text }),
+  z.object({ kind: z.literal("limited"), message: text }),
+  z.object({ kind: z.literal("unauthorised"), error: text, message: text }),
+  z.object({ kind: z.literal("api-error"), error: text, message: text }),
+  /** Nobody answered a dialog at its start. */
+  z.object({ kind: z.literal("blocked"), waitedMs: ms }),
+  z.object({ kind: z.literal("not-submitted"), waitedMs: ms }),
+  z.object({ kind: z.literal("needs-attention"), waitingFor: text, waitedMs: ms }),
+  /** Somebody pressed Escape and did not go on. */
+  z.object({ kind: z.literal("interrupted"), waitedMs: ms }),
+  /** Somebody ended the agent, as with /exit. */
+  z.object({ kind: z.literal("left") }),
+  z.object({ kind: z.literal("crashed"), exitCode: z.number().nullable() }),
+  z.object({ kind: z.literal("timed-out"), silentMs: ms }),
+  z.object({ kind: z.literal("cancelled") }),
+]);
+export type RunEnd = Readonly<z.infer<typeof runEnd>>;
 
 /** What a run that did not finish is called in the footer and the log. */
 export interface Failure {
@@ -28,37 +39,36 @@ export function failureOf(end: RunEnd): Failure | null {
     case "limited":
       return { code: "RUN_LIMITED", message: end.message };
     case "unauthorised":
-      return { code: "RUN_UNAUTHORISED", message: end.message };
+      return { code: "RUN_UNAUTHORISED", message: `${end.error}: ${end.message}` };
     case "api-error":
       return { code: "RUN_API_ERROR", message: `${end.error}: ${end.message}` };
     case "blocked":
-      return {
-        code: "RUN_BLOCKED",
-        message: `the agent was not ready after ${seconds(end.waitedMs)}: its screen is below`,
-      };
+      return { code: "RUN_BLOCKED", message: `nobody answered the agent's dialog within ${waited(end)}` };
     case "not-submitted":
-      return {
-        code: "RUN_NOT_SUBMITTED",
-        message: `the agent took no prompt within ${seconds(end.waitedMs)}: its screen is below`,
-      };
+      return { code: "RUN_NOT_SUBMITTED", message: `the agent took no prompt within ${waited(end)}` };
     case "needs-attention":
       return {
         code: "RUN_NEEDS_ATTENTION",
-        message: `the agent waits for an answer (${end.waitingFor}): its screen is below`,
+        message: `nobody answered the agent (${end.waitingFor}) within ${waited(end)}`,
       };
     case "interrupted":
-      return { code: "RUN_INTERRUPTED", message: "somebody interrupted the agent in its session" };
+      return {
+        code: "RUN_INTERRUPTED",
+        message: `somebody interrupted the agent and did not go on within ${waited(end)}`,
+      };
+    case "left":
+      return { code: "RUN_INTERRUPTED", message: "somebody ended the agent in its session" };
     case "crashed":
       return { code: "RUN_CRASHED", message: `the agent ended ${exit(end.exitCode)} before it was finished` };
     case "timed-out":
-      return { code: "RUN_TIMED_OUT", message: `the agent showed no sign of life for ${seconds(end.silentMs)}` };
-    case "lost":
-      return { code: "RUN_LOST", message: "the run was not to be found after a restart of ccl-queue" };
+      return { code: "RUN_TIMED_OUT", message: `the agent showed no sign of life for ${formatDuration(end.silentMs)}` };
+    case "cancelled":
+      return { code: "RUN_CANCELLED", message: "the task was cancelled while it ran" };
   }
 }
 
-function seconds(ms: number): string {
-  return `${Math.round(ms / 1_000)} s`;
+function waited({ waitedMs }: { waitedMs: number }): string {
+  return formatDuration(waitedMs);
 }
 
 function exit(code: number | null): string {

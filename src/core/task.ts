@@ -30,6 +30,8 @@ export interface TaskHeader {
   readonly preferredAi: PreferredAi | "unknown";
   readonly allowDelegation: boolean | "unknown";
   readonly complexityHint: Complexity | "none" | "unknown";
+  /** How long the agent may show no sign of life; null = as configured. */
+  readonly timeoutMs: number | null;
 }
 
 /** BullMQ's priority of a level: lower goes first, and 0 would mean none. */

@@ -1,8 +1,8 @@
-import { lstat, rename, rm } from "node:fs/promises";
+import { lstat, rename, rm, stat } from "node:fs/promises";
 import { isSystemError } from "../core/errors.ts";
 import type { TaskFile } from "../core/task.ts";
 import { fingerprint, isComplete, sight } from "./completeness.ts";
-import { claimedPath, taskPath } from "./layout.ts";
+import { claimedPath, inboxDir, taskPath } from "./layout.ts";
 import { placeNew } from "./place-new.ts";
 
 /** claimed = ours to run; gone = its file was taken away; unfinished = it is being written, or its name still runs. */
@@ -14,7 +14,7 @@ export type Claim = "claimed" | "gone" | "unfinished";
  */
 export async function claim(task: TaskFile, seen: string): Promise<Claim> {
   const sighting = await sight(taskPath(task));
-  if (sighting === null) return "gone";
+  if (sighting === null) return (await isClaimed(task)) ? "unfinished" : "gone";
   if (fingerprint(sighting) !== seen && !(await isComplete(sighting, Date.now()))) return "unfinished";
   try {
     return (await claimAsItIs(task)) ? "claimed" : "unfinished";
@@ -36,6 +36,21 @@ export async function unclaim(task: TaskFile): Promise<void> {
   if (!(await isClaimed(task))) return;
   await placeNew(claimedPath(task), taskPath(task));
   await rm(claimedPath(task), { force: true });
+}
+
+/** Whether a claimed task was taken back: its claim was removed from an inbox that is still there. */
+export async function isTakenBack(task: TaskFile): Promise<boolean> {
+  return await lstat(claimedPath(task)).then(
+    () => false,
+    async (error: unknown) => isSystemError(error, "ENOENT") && (await isDirectory(inboxDir(task.project))),
+  );
+}
+
+async function isDirectory(path: string): Promise<boolean> {
+  return await stat(path).then(
+    (stats) => stats.isDirectory(),
+    () => false,
+  );
 }
 
 /** Whether a task is claimed. */

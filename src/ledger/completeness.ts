@@ -19,9 +19,9 @@ export async function sight(path: string): Promise<Sighting | null> {
   return stats === null || stats.isDirectory() ? null : { path, name: basename(path), stats };
 }
 
-/** Equal for two looks exactly when nothing was written, moved or replaced between them. */
+/** Equal for two looks exactly when nothing was written or replaced between them. A claim and its return change nothing. */
 export function fingerprint({ stats }: Sighting): string {
-  return [stats.ino, stats.size, stats.mtimeNs, stats.ctimeNs].join("-");
+  return [stats.ino, stats.size, stats.mtimeNs].join("-");
 }
 
 /** A rename changes ctime alone, so this file was complete before it came here: nothing to wait for. */

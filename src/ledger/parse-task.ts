@@ -1,5 +1,6 @@
 import { inspect } from "node:util";
 import { z } from "zod";
+import { parseDurationMs } from "../core/duration.ts";
 import { COMPLEXITIES, PREFERRED_AI, PRIORITIES, type Priority, type TaskHeader } from "../core/task.ts";
 import { stripFooter } from "./footer.ts";
 import { splitFrontmatter } from "./frontmatter.ts";
@@ -49,6 +50,11 @@ interface Key<T> {
 
 const word = z.union([z.string(), z.number()]).transform(String);
 const words = z.union([z.array(word), word.transform((one) => [one])]);
+const duration = z
+  .string()
+  .transform(parseDurationMs)
+  .refine((ms) => ms === null || ms > 0)
+  .pipe(z.number());
 const trueOrFalse = { schema: z.boolean(), expected: "one of true, false" };
 
 const KEYS = {
@@ -59,6 +65,12 @@ const KEYS = {
   preferred_ai: key<TaskHeader["preferredAi"]>({ ...oneOf(PREFERRED_AI), absent: "auto", unknown: "unknown" }),
   allow_delegation: key<TaskHeader["allowDelegation"]>({ ...trueOrFalse, absent: false, unknown: "unknown" }),
   complexity_hint: key<TaskHeader["complexityHint"]>({ ...oneOf(COMPLEXITIES), absent: "none", unknown: "unknown" }),
+  timeout: key<number | null>({
+    schema: duration,
+    expected: "a duration such as 30m or 2h",
+    absent: null,
+    unknown: null,
+  }),
 };
 
 function readHeader(data: unknown): { header: TaskHeader; warnings: string[] } {
@@ -82,6 +94,7 @@ function readHeader(data: unknown): { header: TaskHeader; warnings: string[] } {
     preferredAi: read("preferred_ai", KEYS.preferred_ai),
     allowDelegation: read("allow_delegation", KEYS.allow_delegation),
     complexityHint: read("complexity_hint", KEYS.complexity_hint),
+    timeoutMs: read("timeout", KEYS.timeout),
   };
   return { header, warnings };
 }

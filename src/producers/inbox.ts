@@ -28,6 +28,7 @@ export class Inbox {
   readonly #settling = new Settling();
   readonly #scan = coalesce(() => this.#scanOnce());
   #isListingDue = true;
+  #isSweepDue = false;
   #listing: NodeJS.Timeout | null = null;
   #retry: NodeJS.Timeout | null = null;
   #closed = false;
@@ -57,15 +58,8 @@ export class Inbox {
 
   /** Looks at every file anew, and mends what the queue has lost of them. */
   async sweep(): Promise<void> {
-    if (this.#closed) return;
-    const claimed = (await readInbox(this.project)).claimed;
-    await this.#door.giveBackLost(claimed.map((name) => this.#task(name)));
-    const known = [...this.#known.keys()];
-    const lost = await this.#door.withoutJob(known.map((name) => this.#task(name)));
-    for (const { name } of lost) this.#known.delete(name);
-    for (const name of known) this.#reported.add(name);
-    this.#isListingDue = true;
-    await this.#scan();
+    this.#isSweepDue = true;
+    if (!this.#closed) await this.#scan();
   }
 
   close(): void {
@@ -79,6 +73,7 @@ export class Inbox {
   }
 
   async #scanOnce(): Promise<void> {
+    if (this.#isSweepDue) await this.#mend();
     let left: readonly string[] = [...this.#reported];
     this.#reported.clear();
     try {
@@ -92,6 +87,18 @@ export class Inbox {
       // What could not be handed in yet, for whatever reason, is looked at again by the next scan.
       for (const name of left) this.#reported.add(name);
     }
+  }
+
+  /** In turn with the scans, as a rejection holds a claim for a moment that belongs to no job. */
+  async #mend(): Promise<void> {
+    const { claimed } = await readInbox(this.project);
+    await this.#door.giveBackLost(claimed.map((name) => this.#task(name)));
+    const known = [...this.#known.keys()];
+    const lost = await this.#door.withoutJob(known.map((name) => this.#task(name)));
+    for (const { name } of lost) this.#known.delete(name);
+    for (const name of known) this.#reported.add(name);
+    this.#isListingDue = true;
+    this.#isSweepDue = false;
   }
 
   /** The names to look at: those reported, then, where a listing is due, what it has in addition or no more. */

@@ -1,4 +1,6 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { Redis } from "ioredis";
+import { QueueError } from "../core/errors.ts";
 
 /** Where Redis is: a URL (`redis://`, `rediss://`), or the unix socket of the embedded one. */
 export type RedisAddress = { readonly url: string } | { readonly socket: string };
@@ -32,6 +34,26 @@ export async function probe(address: RedisAddress): Promise<number | null> {
   } finally {
     redis.disconnect();
   }
+}
+
+/** Waits until Redis answers, and says so when it does not at once. */
+export async function untilReachable(
+  address: { readonly url: string },
+  onError: (error: Error) => void,
+): Promise<void> {
+  for (let attempt = 0; (await probe(address)) === null; attempt += 1) {
+    if (attempt === 0) onError(unreachable(address.url));
+    await sleep(MAX_RETRY_MS);
+  }
+}
+
+/** Only host and port are named: the URL may hold a password. */
+function unreachable(url: string): QueueError {
+  const { host } = new URL(url);
+  return new QueueError(`Redis at ${host} does not answer`, {
+    code: "REDIS_UNREACHABLE",
+    hint: "start it or correct redis.url or REDIS_URL; the daemon waits for it",
+  });
 }
 
 /** ioredis takes a path where a URL may stand. */

@@ -124,6 +124,11 @@ export class HostFetcher implements Service {
     await this.#release(id, (job) => job.moveToFailed(error, this.#options.host, false));
   }
 
+  /** Notes something on a job that is held, before it waits again. */
+  async amend(id: string, changes: Partial<Pick<LocalPayload, "attempts" | "resume">>): Promise<void> {
+    await this.#try(id, async (job) => await job.updateData({ ...job.data, ...changes }));
+  }
+
   /** The job was not run: it waits again where it was, or from `delayMs` on. */
   async putBack(id: string, delayMs = 0): Promise<void> {
     await this.#release(id, (job) =>
@@ -137,17 +142,21 @@ export class HostFetcher implements Service {
     return { id, payload: readLocalPayload(id, job.data), start: job.attemptsStarted };
   }
 
-  /** A job that Redis has lost, or handed out again, is not ours to move: the file and its claim decide. */
   async #release(id: string, move: (job: Job) => Promise<unknown>): Promise<void> {
+    await this.#try(id, move);
+    this.#held.delete(id);
+  }
+
+  /** A job that Redis has lost, or handed out again, is not ours to change: the file and its claim decide. */
+  async #try(id: string, change: (job: Job) => Promise<unknown>): Promise<void> {
     const job = this.#held.get(id);
     if (job === undefined) return;
     try {
-      await move(job);
+      await change(job);
     } catch (error) {
       if (!NOT_OURS.test(messageOf(error))) throw error;
       this.#options.onError(asError(error));
     }
-    this.#held.delete(id);
   }
 
   async #renew(): Promise<void> {

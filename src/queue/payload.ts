@@ -18,12 +18,19 @@ const taskPayload = z.object({
     preferredAi: z.enum([...PREFERRED_AI, "unknown"]),
     allowDelegation: z.boolean().or(unknown),
     complexityHint: z.enum([...COMPLEXITIES, "none", "unknown"]),
+    timeoutMs: z.number().nullable().default(null),
   }),
 });
 export type TaskPayload = z.infer<typeof taskPayload>;
 
-/** A routed task: the same, and why it came here. */
-const localPayload = taskPayload.extend({ reason: z.string() });
+/** A routed task: the same, why it came here, and what its earlier runs left. */
+const localPayload = taskPayload.extend({
+  reason: z.string(),
+  /** Attempts used up. */
+  attempts: z.int().min(0).default(0),
+  /** The Claude session to go on with, and of which prompt it was. */
+  resume: z.object({ session: z.string(), promptHash: z.string() }).nullable().default(null),
+});
 export type LocalPayload = z.infer<typeof localPayload>;
 
 /** @throws {QueueError} PAYLOAD_INVALID */

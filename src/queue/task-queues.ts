@@ -126,11 +126,11 @@ export class TaskQueues implements Service {
     const known = readTaskPayload(id, job.data);
     if (known.fingerprint === payload.fingerprint) return "known";
     if (await job.isActive()) return "busy";
-    if (isDeepStrictEqual(known.header, payload.header)) {
+    if (isSamePlace(known, payload)) {
       await job.updateData({ ...job.data, ...payload });
       return "updated";
     }
-    // Another header can mean another route and another place in the queue: the task starts over under its id.
+    // The task starts over under its id.
     const queue = job.queueName === LOCAL_QUEUE ? this.#local : this.#inbox;
     if ((await queue.remove(id)) === 0) return "busy";
     await this.#inbox.addBulk([this.#job(id, payload)]);
@@ -151,4 +151,10 @@ export class TaskQueues implements Service {
       removeOnFail: { age },
     };
   }
+}
+
+/** Whether an edit leaves a task's place in the queue and its route as they are. */
+function isSamePlace({ header: before }: TaskPayload, { header: after }: TaskPayload): boolean {
+  const { title: _title, tags: _tags, timeoutMs: _timeoutMs, ...deciding } = after;
+  return isDeepStrictEqual({ ...before, ...deciding }, before);
 }

@@ -15,6 +15,12 @@ export async function isAlive({ pid, startTime }: ProcessId): Promise<boolean> {
   return stat !== null && stat.startTime === startTime && stat.state !== "Z" && stat.state !== "X";
 }
 
+/** The process that has a pid now, or null when none has. */
+export async function processOf(pid: number): Promise<ProcessId | null> {
+  const stat = await readStat(pid);
+  return stat === null ? null : { pid, startTime: stat.startTime };
+}
+
 /** Whether a pane's shell waits at its prompt: nothing it started holds the terminal. Assumed where there is no /proc. */
 export async function holdsTerminal(pid: number): Promise<boolean> {
   const stat = await readStat(pid);

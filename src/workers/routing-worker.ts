@@ -29,7 +29,7 @@ export class RoutingWorker implements Service {
   async #route(id: string, payload: TaskPayload): Promise<void> {
     const { queues, delegation, events } = this.#options;
     const decision = decide(payload.header, delegation);
-    await queues.toLocal(id, { ...payload, reason: decision.reason });
+    await queues.toLocal(id, { ...payload, reason: decision.reason, attempts: 0, resume: null });
     events.emit({ type: "routed", task: { project: payload.project, name: payload.name }, id, decision });
   }
 }

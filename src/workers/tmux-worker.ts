@@ -1,18 +1,25 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { coalesce } from "../core/coalesce.ts";
 import type { Service } from "../core/service.ts";
 import type { HostFetcher } from "../queue/host-fetcher.ts";
-import type { LocalRuns } from "./claude/local-runs.ts";
+import type { PoolHold } from "./pool-hold.ts";
+import type { LocalRuns } from "./run/local-runs.ts";
 import type { Pool } from "./tmux/pool.ts";
 
 export interface TmuxWorkerOptions {
   readonly fetcher: HostFetcher;
   readonly pool: Pool;
+  readonly hold: PoolHold;
   readonly runs: LocalRuns;
   readonly onError: (error: unknown) => void;
 }
 
 /** How often free sessions and waiting jobs are matched when nothing wakes us: for sessions that people free. */
 const POLL_MS = 1_000;
+/** How often missing sessions are made when no job asks for one. */
+const RECONCILE_MS = 60_000;
+/** How long a run that is being finished may hold up a stop: the next start goes on with it. */
+const STOP_MS = 1_000;
 
 /** Reserves free sessions first and then fetches a job for each, so that it never holds a job it cannot run. */
 export class TmuxWorker implements Service {
@@ -20,7 +27,7 @@ export class TmuxWorker implements Service {
   readonly #fill = coalesce(() => this.#fillOnce());
   readonly #abort = new AbortController();
   readonly #running = new Set<Promise<void>>();
-  #poll: NodeJS.Timeout | null = null;
+  readonly #timers: NodeJS.Timeout[] = [];
 
   constructor(options: TmuxWorkerOptions) {
     this.#options = options;
@@ -28,31 +35,30 @@ export class TmuxWorker implements Service {
 
   /** Goes on with the runs of an earlier daemon, then takes jobs. */
   async start(): Promise<void> {
-    if (this.#poll !== null) return;
-    const { fetcher, runs } = this.#options;
+    if (this.#timers.length > 0) return;
+    const { fetcher, pool, hold, runs, onError } = this.#options;
+    await hold.load();
+    await pool.reconcile();
     for (const run of await runs.recover(await fetcher.takeBack(), this.#abort.signal)) this.#follow(run);
     fetcher.onWork(() => this.#wake());
-    this.#poll = setInterval(() => this.#wake(), POLL_MS);
+    this.#timers.push(setInterval(() => this.#wake(), POLL_MS));
+    this.#timers.push(setInterval(() => void pool.reconcile().catch(onError), RECONCILE_MS));
     this.#wake();
   }
 
   /** Takes no more jobs. The agents go on without us: the next daemon adopts them. */
   async stop(): Promise<void> {
-    clearInterval(this.#poll ?? undefined);
+    for (const timer of this.#timers.splice(0)) clearInterval(timer);
     this.#abort.abort();
     await this.#fill().catch(() => {});
-    await Promise.all(this.#running);
+    await Promise.race([Promise.all(this.#running), sleep(STOP_MS, undefined, { ref: false })]);
   }
 
-  /** Starts as many waiting jobs as there are free sessions. */
-  async fill(): Promise<void> {
-    await this.#fill();
-  }
-
+  /** Starts as many waiting jobs as there are free sessions and the hold allows. */
   async #fillOnce(): Promise<void> {
-    const { fetcher, pool, runs } = this.#options;
+    const { fetcher, pool, hold, runs } = this.#options;
     if (this.#abort.signal.aborted) return;
-    const pending = await fetcher.pending();
+    const pending = hold.allow(await fetcher.pending());
     if (pending === 0) return;
     const sessions = await pool.reserve(pending);
     try {
@@ -60,6 +66,7 @@ export class TmuxWorker implements Service {
         const job = await fetcher.fetch();
         if (job === null) return;
         sessions.shift();
+        hold.launched();
         this.#follow(runs.execute(job, session, this.#abort.signal));
       }
     } finally {

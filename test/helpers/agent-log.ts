@@ -9,6 +9,8 @@ const witness = z.looseObject({
   cwd: z.string(),
   model: z.string().nullish(),
   run: z.string().nullish(),
+  /** Claude Code's own session id. */
+  session: z.string().nullish(),
   promptSha256: z.string().nullish(),
   promptBytes: z.number().nullish(),
   firstLine: z.string().nullish(),

@@ -44,6 +44,8 @@ export async function makeClaudeHome(options: { modelUrl: string; env?: Record<s
       CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: "1",
       CLAUDE_CODE_DISABLE_OFFICIAL_MARKETPLACE_AUTOINSTALL: "1",
       DISABLE_AUTOUPDATER: "1",
+      // Where it keeps what commands in the background print.
+      CLAUDE_CODE_TMPDIR: dir,
       ...options.env,
     },
     statusFile: (pid) => join(configDir, "sessions", `${pid}.json`),

@@ -10,6 +10,7 @@ export interface Daemon {
   /** What it printed so far. */
   output(): string;
   signal(name: NodeJS.Signals): void;
+  hasEnded(): boolean;
   /** Its exit code, or the signal that ended it. */
   ended(): Promise<number | string>;
 }
@@ -44,6 +45,7 @@ export function runScript(
     pid: child.pid ?? 0,
     output: () => output,
     signal: (name) => child.kill(name),
+    hasEnded: () => child.exitCode !== null || child.signalCode !== null,
     ended: async () => await exited,
   };
 }

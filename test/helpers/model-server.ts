@@ -157,7 +157,11 @@ function sendReply(response: ServerResponse, reply: Reply, request: MessagesBody
  * An error thrown by `reply` is sent as an answer that Claude Code does not retry.
  */
 export async function startModelServer(
-  options: { reply?: (request: ModelRequest) => Reply | Promise<Reply> } = {},
+  options: {
+    reply?: (request: ModelRequest) => Reply | Promise<Reply>;
+    /** That of a closed server, which comes back; any free one unless said. */
+    port?: number;
+  } = {},
 ): Promise<ModelServer> {
   const reply = options.reply ?? (() => ({ kind: "text" as const, text: "Done." }));
   const requests: ModelRequest[] = [];
@@ -179,7 +183,9 @@ export async function startModelServer(
       sendJson(response, 400, { type: "error", error: { type: "invalid_request_error", message: String(error) } });
     });
   });
-  await new Promise<void>((resolve, reject) => server.once("error", reject).listen(0, "127.0.0.1", resolve));
+  await new Promise<void>((resolve, reject) =>
+    server.once("error", reject).listen(options.port ?? 0, "127.0.0.1", resolve),
+  );
   const address = server.address();
   if (address === null || typeof address === "string") throw new Error("no port");
 

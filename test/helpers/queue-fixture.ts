@@ -4,7 +4,9 @@ import { join } from "node:path";
 import { execa } from "execa";
 import { App } from "../../src/app.ts";
 import { type Config, loadConfig } from "../../src/config/config.ts";
+import { childEnvironment } from "../../src/config/environment.ts";
 import type { TaskEvent } from "../../src/core/events.ts";
+import type { Hold } from "../../src/core/verdict.ts";
 import { agentLog, type Witness } from "./agent-log.ts";
 import { until } from "./until.ts";
 
@@ -18,8 +20,14 @@ export interface FixtureOptions {
   readonly project?: string;
   /** How often every inbox is swept; a minute unless said. */
   readonly sweep?: string;
+  /** How long an agent may take to start, and then to take its prompt. */
+  readonly promptTimeout?: string;
   /** How long an agent works on a task that does not say. */
   readonly workMs?: number;
+  /** More keys of `claude:`; one attempt unless said. */
+  readonly limits?: string;
+  /** The clock that holds go by. */
+  readonly now?: () => number;
   /** The real Claude Code in place of the scripted agent, in exactly this environment. */
   readonly claude?: { readonly command: string; readonly environment: Readonly<Record<string, string>> };
 }
@@ -35,6 +43,7 @@ export interface QueueFixture {
   readonly project: string;
   readonly events: TaskEvent[];
   readonly errors: unknown[];
+  readonly holds: (Hold | null)[];
   /** Moves a task in whole. */
   drop(name: string, text: string, project?: string): Promise<void>;
   /** The names in a folder of .agent-queue. */
@@ -73,7 +82,14 @@ export async function prepareQueue(options: FixtureOptions = {}): Promise<QueueF
     CCL_QUEUE_AGENT_LOG: log,
     CCL_QUEUE_AGENT_WORK_MS: String(options.workMs ?? 50),
   };
-  const app = new App({ config, sessionEnvironment: environment, onError: (error) => errors.push(error) });
+  const holds: (Hold | null)[] = [];
+  const app = new App({
+    config,
+    environment: options.claude?.environment ?? childEnvironment(environment),
+    onError: (error) => errors.push(error),
+    onHold: (hold) => holds.push(hold),
+    ...(options.now === undefined ? {} : { now: options.now }),
+  });
   app.events.on((event) => events.push(event));
   // The sessions of a server inherit what it was started with, and nothing of ours.
   if (options.claude !== undefined) {
@@ -91,6 +107,7 @@ export async function prepareQueue(options: FixtureOptions = {}): Promise<QueueF
     project,
     events,
     errors,
+    holds,
     drop: async (name, text, to = project) => {
       const draft = join(dir, `draft-${Math.random().toString(36).slice(2)}`);
       await writeFile(draft, text);
@@ -112,7 +129,8 @@ export async function prepareQueue(options: FixtureOptions = {}): Promise<QueueF
     stop: async () => {
       await app.stop();
       await app.tmux.killServer();
-      await rm(dir, { recursive: true, force: true });
+      // Agents that end with the server still write their last event.
+      await rm(dir, { recursive: true, force: true, maxRetries: 20, retryDelay: 50 });
     },
   };
 }
@@ -120,13 +138,14 @@ export async function prepareQueue(options: FixtureOptions = {}): Promise<QueueF
 async function writeConfig(dir: string, socket: string, options: FixtureOptions): Promise<string> {
   const sessions = options.sessions ?? 2;
   const file = join(dir, "ccl-queue.yaml");
+  const limits = options.limits ?? "attempts: 1";
   const lines = [
     `state_dir: ${join(dir, "state")}`,
     `tmux: { socket_name: ${socket} }`,
-    `dispatcher: { projects_dir: ${join(dir, "projects")}, prompt_timeout: 20s, cooldown: 1s, poll_interval: ${options.sweep ?? "60s"} }`,
+    `dispatcher: { projects_dir: ${join(dir, "projects")}, prompt_timeout: ${options.promptTimeout ?? "20s"}, cooldown: 1s, poll_interval: ${options.sweep ?? "60s"} }`,
     options.claude === undefined
-      ? `claude: { command: ${process.execPath}, args: ["${AGENT}", --dangerously-skip-permissions] }`
-      : `claude: { command: ${options.claude.command} }`,
+      ? `claude: { command: ${process.execPath}, args: ["${AGENT}", --dangerously-skip-permissions], ${limits} }`
+      : `claude: { command: ${options.claude.command}, ${limits} }`,
     options.yaml ?? `pool: { autonomous: { min: ${sessions}, max: ${sessions} } }`,
   ];
   await writeFile(file, lines.join("\n"));

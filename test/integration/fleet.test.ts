@@ -87,6 +87,30 @@ test("a session in which a person works is left alone, and used once it is a she
   expect(await queue.settled("done", 1)).toEqual(["patient.md"]);
 });
 
+test("a session that a person has just typed in is left to that person until the person leaves", async () => {
+  queue = await startQueue({ sessions: 1 });
+  // A terminal for the person: a session outside the pool, in which tmux is attached to the pool's.
+  await queue.tmux("new-session", "-d", "-s", "person", "-x", "100", "-y", "30");
+  await queue.tmux(
+    "send-keys",
+    "-t",
+    "=person:",
+    `TMUX= tmux -L ${queue.config.tmuxSocket} attach -t =ccl-auto-11`,
+    "Enter",
+  );
+  const attached = async () => await queue.tmux("display-message", "-p", "-t", "=ccl-auto-11:", "#{session_attached}");
+  await until("the person is attached", async () => (await attached()) === "1");
+  await queue.tmux("send-keys", "-t", "=person:", "half a comm");
+  await queue.drop("patient.md", "patient\n");
+  await until("it is routed", () => queue.events.some(({ type }) => type === "routed"));
+  await queue.tmux("send-keys", "-t", "=person:", "and");
+  const typed = async () => await queue.tmux("capture-pane", "-p", "-t", "=ccl-auto-11:");
+  await until("the person's words stand there", async () => (await typed()).includes("half a command"));
+  expect(await queue.witness()).toEqual([]);
+  await queue.tmux("detach-client", "-s", "=ccl-auto-11");
+  expect(await queue.settled("done", 1)).toEqual(["patient.md"]);
+});
+
 test("a missing session of the pool is made again, in place of one that was killed", async () => {
   queue = await startQueue({ sessions: 2 });
   await queue.drop("first.md", "first\n");

@@ -26,7 +26,7 @@ test("a finished task's file holds its text and says how it was done", async () 
     route: "local: allow_delegation is not true",
     model: "opus",
     attempts: "1",
-    duration: expect.stringMatching(/^\d+\.\d s$/),
+    duration: expect.stringMatching(/^\d+ ms$|^\d+\.\d s$/),
     tokens: expect.stringMatching(/^[\d,]+ in, [\d,]+ out$/),
     cost: expect.stringMatching(/^\$0\.\d{4}$/),
     run: expect.stringMatching(/^[a-z][a-z2-9]{9}-1$/),
@@ -40,9 +40,8 @@ describe("a run that does not finish ends in failed/ with the reason, and its se
   test.each([
     ["agent: exit 3\n", "RUN_CRASHED: the agent ended with exit code 3 before it was finished"],
     ["agent: die\n", "RUN_CRASHED: the agent ended with exit code 137 before it was finished"],
-    ["agent: fail rate_limit You've hit your limit\n", "RUN_LIMITED: You've hit your limit"],
-    ["agent: fail authentication_failed Please run /login\n", "RUN_UNAUTHORISED: Please run /login"],
     ["agent: fail server_error Overloaded\n", "RUN_API_ERROR: server_error: Overloaded"],
+    ["agent: fail invalid_request Prompt is too long\n", "RUN_API_ERROR: invalid_request: Prompt is too long"],
   ])("%j", async (prompt, reason) => {
     queue = await startQueue({ sessions: 1 });
     await queue.drop("bad.md", prompt);
@@ -52,18 +51,6 @@ describe("a run that does not finish ends in failed/ with the reason, and its se
     expect(await queue.settled("done", 1)).toEqual(["good.md"]);
     await until("the inbox is empty", async () => (await queue.names("inbox")).length === 0);
   });
-
-  test("a dialog before the prompt is reported with the screen's text, and no key is pressed", async () => {
-    queue = await startQueue({
-      yaml: "pool: { autonomous: { min: 2, max: 2 } }\n",
-    });
-    await queue.drop("blocked.md", "agent: dialog Do you trust this folder?\n");
-    await queue.settled("failed", 1, 30_000);
-    const written = await queue.read("failed", "blocked.md");
-    expect(written).toContain("| error | RUN_BLOCKED: the agent was not ready after 2");
-    expect(written).toMatch(/^> .*Do you trust this folder\?/m);
-    expect(written).toMatch(/^> .*❯.*No, exit/m);
-  }, 40_000);
 
   test("a session that is killed in mid-run", async () => {
     queue = await startQueue({ sessions: 1 });
@@ -82,7 +69,7 @@ test("a Stop with background work is not the end", async () => {
   await queue.drop("background.md", "agent: background 2s\n");
   await until("the Stop came", async () => (await queue.witness()).some(({ event }) => event === "end"));
   const done = await until("it is done", () => queue.events.find((event) => event.type === "done"));
-  expect(done.durationMs).toBeGreaterThan(2_900);
+  expect(done.durationMs).toBeGreaterThan(1_900);
   expect(await queue.names("done")).toEqual(["background.md"]);
 });
 

@@ -9,6 +9,7 @@ import {
   realpathSync,
   renameSync,
   rmSync,
+  symlinkSync,
   unlinkSync,
   utimesSync,
   writeFileSync,
@@ -17,7 +18,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { beforeEach, describe, expect, onTestFinished, test, vi } from "vitest";
 import { messageOf } from "../../src/core/errors.ts";
-import { claim, claimAsItIs, isClaimed, unclaim } from "../../src/ledger/claim.ts";
+import { claim, claimAsItIs, isClaimed, isTakenBack, unclaim } from "../../src/ledger/claim.ts";
 import { fingerprint, sight } from "../../src/ledger/completeness.ts";
 import { claimedPath, inboxDir, taskPath } from "../../src/ledger/layout.ts";
 import { readTask } from "../../src/ledger/read-task.ts";
@@ -173,6 +174,66 @@ test("a task is claimed from its claim until it is given back", async () => {
   expect(await isClaimed(task)).toBe(false);
 });
 
+describe("a claimed task is taken back", () => {
+  beforeEach(async () => {
+    drop("Do it.");
+    await claim(task, await seen());
+  });
+
+  test("by removing its claim, and not before", async () => {
+    expect(await isTakenBack(task)).toBe(false);
+    unlinkSync(running);
+    expect(await isTakenBack(task)).toBe(true);
+  });
+
+  test("by moving its claim elsewhere", async () => {
+    renameSync(running, join(task.project, "x.md"));
+    expect(await isTakenBack(task)).toBe(true);
+  });
+
+  test("whatever was dropped under its name meanwhile", async () => {
+    drop("Do that instead.");
+    expect(await isTakenBack(task)).toBe(false);
+    unlinkSync(running);
+    expect(await isTakenBack(task)).toBe(true);
+  });
+
+  test("in an inbox that is a link to one elsewhere, too", async () => {
+    const elsewhere = join(task.project, "elsewhere");
+    renameSync(inboxDir(task.project), elsewhere);
+    symlinkSync(elsewhere, inboxDir(task.project));
+    expect(await isTakenBack(task)).toBe(false);
+    unlinkSync(running);
+    expect(await isTakenBack(task)).toBe(true);
+  });
+
+  test("not while its claim is a link that leads nowhere", async () => {
+    unlinkSync(running);
+    symlinkSync(join(task.project, "nowhere"), running);
+    expect(await isTakenBack(task)).toBe(false);
+  });
+
+  test("not by another task's claim that goes", async () => {
+    expect(await isTakenBack({ ...task, name: "y.md" })).toBe(true);
+    expect(await isTakenBack(task)).toBe(false);
+  });
+
+  test("not when the inbox is gone as a whole, as when a disk is unplugged", async () => {
+    renameSync(inboxDir(task.project), join(task.project, "moved"));
+    expect(await isTakenBack(task)).toBe(false);
+  });
+
+  test("not when something else stands where the inbox was", async () => {
+    renameSync(inboxDir(task.project), join(task.project, "moved"));
+    writeFileSync(inboxDir(task.project), "");
+    expect(await isTakenBack(task)).toBe(false);
+  });
+
+  test("not when one cannot look", async () => {
+    expect(await isTakenBack({ ...task, name: `${"x".repeat(300)}.md` })).toBe(false);
+  });
+});
+
 describe("to give a claim back", () => {
   test("puts the file into the inbox again", async () => {
     drop("Do it.");
@@ -196,6 +257,14 @@ describe("to give a claim back", () => {
     linkSync(running, waiting);
     await unclaim(task);
     expect(inbox()).toEqual(["x.md"]);
+  });
+
+  test("leaves the file the same as the one that was enqueued: it is not seen as edited", async () => {
+    writeFileSync(waiting, "Do it.");
+    const enqueued = await seen();
+    await claim(task, enqueued);
+    await unclaim(task);
+    expect(await seen()).toBe(enqueued);
   });
 
   test("of nothing does nothing", async () => {

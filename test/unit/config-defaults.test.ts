@@ -9,7 +9,7 @@ import { configSchema } from "../../src/config/schema.ts";
 
 const ENVIRONMENT = { home: "/home/op", redisUrl: null, configFile: null };
 
-/** The design's two blocks, word for word: the earlier daemon's keys, and ours. */
+/** The design's two blocks, word for word: the earlier daemon's keys, and ours; claude has two more since. */
 const EARLIER = `
 pool:
   shared_projects_dir: ~/projects
@@ -23,7 +23,7 @@ workspace: default
 state_dir: ~/.local/state/ccl-queue
 redis: { url: null }                            # null = embedded
 tmux: { socket_name: default }                  # tmux -L NAME; default = the operators' own server
-claude: { command: claude, args: [--dangerously-skip-permissions], models: { critical: opus, default: sonnet }, attempts: 3, timeout: 2h }
+claude: { command: claude, args: [--dangerously-skip-permissions], models: { critical: opus, default: sonnet }, attempts: 3, backoff: 10s, timeout: 2h, attention_timeout: 1h }
 secutools: { url: null, poll_interval: 30s, concurrency: 20, max_age: 24h, auto: { low: gpu, medium: gemini, high: claude-api, none: gemini } }
 server: { host: 127.0.0.1, port: 8420 }
 retention: { jobs: 30d, runs: 30d }
@@ -43,7 +43,10 @@ const EXPECTED: Config = {
     command: "claude",
     args: ["--dangerously-skip-permissions"],
     models: { critical: "opus", default: "sonnet" },
+    attempts: 3,
+    backoffMs: 10_000,
     timeoutMs: 7_200_000,
+    attentionTimeoutMs: 3_600_000,
   },
   promptTimeoutMs: 30_000,
   sweepIntervalMs: 60_000,
@@ -133,7 +136,14 @@ workspace: team.a-1_b
 state_dir: /var/lib/queue
 redis: { url: redis://db:6379/2 }
 tmux: { socket_name: queue }
-claude: { command: /opt/claude, args: [], models: { critical: best, default: good }, timeout: 90m }
+claude:
+  command: /opt/claude
+  args: []
+  models: { critical: best, default: good }
+  attempts: 5
+  backoff: 500ms
+  timeout: 90m
+  attention_timeout: 15m
 retention: { jobs: 1d, runs: 2d }
 `);
   expect(config).toEqual({
@@ -146,7 +156,10 @@ retention: { jobs: 1d, runs: 2d }
       command: "/opt/claude",
       args: [],
       models: { critical: "best", default: "good" },
+      attempts: 5,
+      backoffMs: 500,
       timeoutMs: 5_400_000,
+      attentionTimeoutMs: 900_000,
     },
     retention: { jobsMs: 86_400_000, runsMs: 172_800_000 },
   });

@@ -10,6 +10,7 @@ import { loadConfig } from "../../src/config/config.ts";
 import { childEnvironment, readEnvironment } from "../../src/config/environment.ts";
 import { configSchema } from "../../src/config/schema.ts";
 import { ERROR_CODES } from "../../src/core/errors.ts";
+import { runEnd } from "../../src/core/outcome.ts";
 import { runSettings } from "../../src/workers/claude/settings.ts";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
@@ -216,6 +217,8 @@ describe("docs/claude-code.md", () => {
     const [tested = ""] = section("docs/claude-code.md", "Tested versions").split(". ");
     expect(tested.match(/\d+\.\d+\.\d+/g)).toEqual(versions);
     expect(section("README.md", "Requirements")).toContain(`Claude Code ${versions.at(-1)} or later`);
+    const [, refused = ""] = /OLDEST = \[([^\]]*)\]/.exec(read("src/workers/claude/version.ts")) ?? [];
+    expect(refused.split(", ").join(".")).toBe(versions.at(-1));
   });
 
   test("has each hook that is set, and no other", () => {
@@ -254,6 +257,113 @@ describe("ARCHITECTURE.md", () => {
   test("names at least one path for each change", () => {
     expect(changes).not.toEqual([]);
     expect(changes.filter(([, paths]) => codes(paths).length === 0)).toEqual([]);
+  });
+});
+
+describe("docs/run-lifecycle.md", () => {
+  const page = "docs/run-lifecycle.md";
+  const cases = rows(section(page, "Cases"), "case");
+  const proofs = cases.map(([what = "", , , proof = ""]): [string, string, string] => {
+    const [, file = "", title = ""] = /^`([\w./-]+\.test\.ts)`: "(.+)"$/.exec(proof) ?? [];
+    return [what, file, title];
+  });
+
+  test("says of each case how it is detected, what comes of it, and which test proves it", () => {
+    expect(cases).not.toEqual([]);
+    expect(cases.filter((cells) => cells.length !== 4 || cells.includes(""))).toEqual([]);
+  });
+
+  test.each(proofs)("%s is proved by a test of %s: %s", (_what, file, title) => {
+    const source = read(join("test", file));
+    const filledIn = titlesIn(source).flatMap((pattern) => {
+      const match = pattern.exec(title);
+      return match === null ? [] : [match.slice(1)];
+    });
+    expect(filledIn).toHaveLength(1);
+    // What fills a gap stands in the same file.
+    for (const words of filledIn.flat()) expect(source).toContain(words);
+  });
+
+  test("has each kind of end with its code, and no other", () => {
+    const documented = rows(section(page, "Phases"), "end").map(([kind, , code = ""]) => `${kind} ${linkText(code)}`);
+    expect(documented.sort()).toEqual(runEnd.options.map(({ shape }) => endRow(shape.kind.value)).sort());
+  });
+
+  test("has the errors of a login, and no others", () => {
+    const errors = read("src/workers/claude/phase.ts").match(/LOGIN_ERRORS = \[([^\]]*)\]/)?.[1] ?? "";
+    const [, knownBy] = rows(section(page, "Phases"), "end").find(([kind]) => kind === "unauthorised") ?? [];
+    expect(codes(knownBy).sort()).toEqual([...errors.matchAll(/"(\w+)"/g)].map(([, name]) => name).sort());
+  });
+
+  test("has each phase, and no other", () => {
+    const phases = [...read("src/workers/claude/phase.ts").matchAll(/readonly name: "(\w+)"/g)].map(([, name]) => name);
+    expect(rows(section(page, "Phases"), "phase").map(([name]) => name)).toEqual(phases);
+  });
+
+  test("tells what a resumed agent is told", () => {
+    const [, told = ""] = /GO_ON =\s*"(.+)"/.exec(read("src/workers/run/prepare.ts")) ?? [];
+    expect(section(page, "Attempts")).toContain(`> ${told}\n`);
+  });
+});
+
+/** A kind of end and its code, as the page's table has them. */
+function endRow(kind: string): string {
+  const [, code = "none"] =
+    new RegExp(`case "${kind}":\\s*return \\{\\s*code: "(\\w+)"`).exec(read("src/core/outcome.ts")) ?? [];
+  return `${kind} ${code}`;
+}
+
+const linkText = (cell: string) => cell.replace(/^\[(.+)\]\(.+\)$/, "$1");
+
+/** What the titles of a test file match: one that is filled in from a table, any words in its gaps. */
+function titlesIn(source: string): RegExp[] {
+  const literals = [...source.matchAll(/(?:\btest|\))\(\s*(["`])((?:\\.|(?!\1).)+)\1,/g)].map(
+    ([, , title = ""]) => title,
+  );
+  // A title of nothing but gaps would match everything.
+  const named = literals.filter((title) => /[a-z]{4}/.test(title.replaceAll(GAP, "")));
+  return named.map((title) => new RegExp(`^${title.split(GAP).map(escaped).join("(.+)")}$`));
+}
+
+const GAP = /%[sdifjoO]|\$\{[^}]*\}|\$[\w.]+/g;
+const escaped = (text: string) => text.replaceAll(/[.*+?^${}()|[\]\\]/g, "\\$&");
+
+describe("docs/deploy.md", () => {
+  const page = read("docs/deploy.md");
+  const units = list("deploy");
+  const unit = (name: string) => read(join("deploy", name));
+
+  test("speaks of each unit, and of no other", () => {
+    const named = [...page.matchAll(/[\w-]+\.service\b/g)].map(([name]) => name);
+    expect([...new Set(named)].sort()).toEqual(units);
+  });
+
+  test("names the socket of the tmux unit, which is the same in each of its lines", () => {
+    const sockets = [...unit("ccl-queue-tmux.service").matchAll(/tmux -L (\S+)/g)].map(([, socket]) => socket);
+    const [, configured] = /`tmux: \{ socket_name: (\S+) \}`/.exec(page) ?? [];
+    expect(new Set(sockets)).toEqual(new Set([configured]));
+    expect(page).toContain(`tmux -L ${configured} attach`);
+  });
+
+  test("has the files that the units read their variables from", () => {
+    const files = units.flatMap((name) =>
+      [...unit(name).matchAll(/^EnvironmentFile=-%h\/(.+)$/gm)].map(([, file]) => `~/${file}`),
+    );
+    expect(
+      rows(page, "file")
+        .map(([file]) => codes(file).join())
+        .sort(),
+    ).toEqual(files.sort());
+  });
+
+  test("leaves the agents out of a restart of the daemon, and starts only what exists", () => {
+    const daemon = unit("ccl-queue.service");
+    expect(daemon).toMatch(/^KillMode=process$/m);
+    expect(daemon).toMatch(/^Wants=ccl-queue-tmux\.service$/m);
+    expect(daemon).not.toMatch(/^(?:Requires|BindsTo|PartOf)=/m);
+    const [, verb, option] = /dist\/main\.js (\w+) (--\w+)/.exec(daemon) ?? [];
+    const command = createProgram().commands.find((each) => each.name() === verb);
+    expect(command?.options.map(({ long }) => long)).toContain(option);
   });
 });
 

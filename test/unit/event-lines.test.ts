@@ -1,6 +1,7 @@
 import { expect, test, vi } from "vitest";
-import { describeEvent } from "../../src/core/describe-event.ts";
+import { describeEvent, describeHold } from "../../src/core/describe-event.ts";
 import { type TaskEvent, TaskEvents } from "../../src/core/events.ts";
+import type { Hold } from "../../src/core/verdict.ts";
 
 const task = { project: "/srv/site", name: "fix.md" };
 const told = { task, id: "kabcdefghi" };
@@ -28,6 +29,18 @@ test.each<[string, TaskEvent]>([
   ],
   ["launched in ccl-auto-11 with opus", { ...ran, type: "launched", model: "opus" }],
   ["the agent in ccl-auto-11 took the prompt", { ...ran, type: "submitted" }],
+  [
+    "needs attention in ccl-auto-11: the folder trust dialog",
+    { ...ran, type: "attention", what: "the folder trust dialog", screen: "Accessing workspace:\n/srv/site" },
+  ],
+  [
+    "tried again in 2 min 40 s: RUN_CRASHED: it ended",
+    { ...ran, type: "retrying", reason: "RUN_CRASHED: it ended", delayMs: 160_000 },
+  ],
+  [
+    "waits with the pool until 2026-11-21T23:26:00.000Z: RUN_LIMITED: You've hit your limit",
+    { ...ran, type: "held", reason: "RUN_LIMITED: You've hit your limit", untilMs: Date.UTC(2026, 10, 21, 23, 26) },
+  ],
   ["done after 4 min 5 s; now done/fix.md", { ...ran, type: "done", path: "done/fix.md", durationMs: 245_000 }],
   [
     "failed: RUN_CRASHED: it ended; now failed/fix.md",
@@ -35,6 +48,22 @@ test.each<[string, TaskEvent]>([
   ],
 ])("%s", (line, event) => {
   expect(describeEvent(event)).toBe(line);
+});
+
+const hold = { sinceMs: Date.UTC(2026, 10, 21, 20), untilMs: Date.UTC(2026, 10, 21, 23, 26) };
+
+test.each<[string, Hold | null]>([
+  [
+    "the pool is held until 2026-11-21T23:26:00.000Z, then one task goes first: the usage limit is reached (resets 11:25pm (UTC))",
+    { ...hold, kind: "limit", message: "resets 11:25pm (UTC)" },
+  ],
+  [
+    "the pool is held until 2026-11-21T23:26:00.000Z, then one task goes first: Claude Code cannot log in (authentication_failed: Please run /login)",
+    { ...hold, kind: "login", message: "authentication_failed: Please run /login" },
+  ],
+  ["the pool is no longer held", null],
+])("of the pool: %s", (line, held) => {
+  expect(describeHold(held)).toBe(line);
 });
 
 test("every listener hears every event from then on, in order", () => {

@@ -7,25 +7,30 @@ test("a finished run is no failure", () => {
 
 test.each<[RunEnd, string, string]>([
   [{ kind: "limited", message: "resets at 3pm" }, "RUN_LIMITED", "resets at 3pm"],
-  [{ kind: "unauthorised", message: "Please run /login" }, "RUN_UNAUTHORISED", "Please run /login"],
+  [
+    { kind: "unauthorised", error: "authentication_failed", message: "Please run /login" },
+    "RUN_UNAUTHORISED",
+    "authentication_failed: Please run /login",
+  ],
   [{ kind: "api-error", error: "server_error", message: "500" }, "RUN_API_ERROR", "server_error: 500"],
-  [{ kind: "blocked", waitedMs: 30_400 }, "RUN_BLOCKED", "the agent was not ready after 30 s: its screen is below"],
+  [{ kind: "blocked", waitedMs: 3_600_400 }, "RUN_BLOCKED", "nobody answered the agent's dialog within 1 h"],
+  [{ kind: "not-submitted", waitedMs: 30_600 }, "RUN_NOT_SUBMITTED", "the agent took no prompt within 30.6 s"],
   [
-    { kind: "not-submitted", waitedMs: 30_600 },
-    "RUN_NOT_SUBMITTED",
-    "the agent took no prompt within 31 s: its screen is below",
-  ],
-  [
-    { kind: "needs-attention", waitingFor: "permission" },
+    { kind: "needs-attention", waitingFor: "permission", waitedMs: 5_400_000 },
     "RUN_NEEDS_ATTENTION",
-    "the agent waits for an answer (permission): its screen is below",
+    "nobody answered the agent (permission) within 1 h 30 min",
   ],
-  [{ kind: "interrupted" }, "RUN_INTERRUPTED", "somebody interrupted the agent in its session"],
+  [
+    { kind: "interrupted", waitedMs: 3_600_000 },
+    "RUN_INTERRUPTED",
+    "somebody interrupted the agent and did not go on within 1 h",
+  ],
+  [{ kind: "left" }, "RUN_INTERRUPTED", "somebody ended the agent in its session"],
   [{ kind: "crashed", exitCode: 137 }, "RUN_CRASHED", "the agent ended with exit code 137 before it was finished"],
   [{ kind: "crashed", exitCode: 0 }, "RUN_CRASHED", "the agent ended with exit code 0 before it was finished"],
   [{ kind: "crashed", exitCode: null }, "RUN_CRASHED", "the agent ended without an exit code before it was finished"],
-  [{ kind: "timed-out", silentMs: 7_200_000 }, "RUN_TIMED_OUT", "the agent showed no sign of life for 7200 s"],
-  [{ kind: "lost" }, "RUN_LOST", "the run was not to be found after a restart of ccl-queue"],
+  [{ kind: "timed-out", silentMs: 7_200_000 }, "RUN_TIMED_OUT", "the agent showed no sign of life for 2 h"],
+  [{ kind: "cancelled" }, "RUN_CANCELLED", "the task was cancelled while it ran"],
 ])("%j is %s: %s", (end, code, message) => {
   expect(failureOf(end)).toEqual({ code, message });
 });

@@ -2,7 +2,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { describe, expect, onTestFinished, test, vi } from "vitest";
-import { holdsTerminal, isAlive, type ProcessId, signal } from "../../src/workers/process.ts";
+import { holdsTerminal, isAlive, type ProcessId, processOf, signal } from "../../src/workers/process.ts";
 
 /** Fields of /proc/PID/stat behind the name: the state is the first, the start time the twentieth. */
 function statOf(pid: number): string[] {
@@ -65,6 +65,21 @@ describe("a process is alive", () => {
     await once(child.stdout, "data");
     expect(readFileSync(`/proc/${id.pid}/comm`, "utf8")).toBe("a) Z 1 (b\n");
     expect(await isAlive(id)).toBe(true);
+  });
+});
+
+describe("the process that has a pid", () => {
+  test("is known by its start time, too", async () => {
+    const { id } = await lasting();
+    expect(id.startTime).toMatch(/^\d+$/);
+    expect(await processOf(id.pid)).toEqual(id);
+  });
+
+  test("is none once it is gone", async () => {
+    const { child, id, exited } = await lasting();
+    child.kill("SIGKILL");
+    await exited;
+    expect(await processOf(id.pid)).toBeNull();
   });
 });
 

@@ -12,6 +12,7 @@ const PLAIN: TaskHeader = {
   preferredAi: "auto",
   allowDelegation: false,
   complexityHint: "none",
+  timeoutMs: null,
 };
 
 /** What a file can say in each key; undefined = the key is not there, and the odd last value is one nobody knows. */

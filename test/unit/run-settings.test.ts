@@ -46,7 +46,7 @@ describe("a command", () => {
   });
 });
 
-test.each(["SessionStart", "UserPromptSubmit", "Stop", "StopFailure", "SessionEnd"])(
+test.each(["SessionStart", "UserPromptSubmit", "Stop", "StopFailure", "SessionEnd", "Notification"])(
   "the queue hears of %s",
   (event) => {
     expect(hooks.map((hook) => hook.event)).toContain(event);

@@ -12,9 +12,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { beforeEach, describe, expect, onTestFinished, test, vi } from "vitest";
 import type { RunEnd } from "../../src/core/outcome.ts";
-import { type RunRecord, runRecord } from "../../src/workers/claude/run-record.ts";
-import { RunStore, runArguments, runTag } from "../../src/workers/claude/run-store.ts";
 import { runSettings } from "../../src/workers/claude/settings.ts";
+import { type RunRecord, runRecord, taskOf } from "../../src/workers/run/record.ts";
+import { RunStore, runArguments, runTag } from "../../src/workers/run/store.ts";
 
 const NOW = 1_795_000_000_000;
 const DAY_MS = 86_400_000;
@@ -42,6 +42,10 @@ const record = (id = "kabcdefghi-1", more: Partial<RunRecord> = {}): RunRecord =
   session: "ccl-auto-11",
   model: "sonnet",
   claudeSession: "3f2a9c1e-1111-4222-8333-444455556666",
+  resumed: false,
+  attempt: 1,
+  promptHash: "9f86d081884c7d65",
+  timeoutMs: 7_200_000,
   preparedAtMs: NOW,
   state: { name: "prepared" },
   ...more,
@@ -100,29 +104,53 @@ describe("the record", () => {
   const ends: RunEnd[] = [
     { kind: "finished", message: "Done." },
     { kind: "limited", message: "resets at 3pm" },
-    { kind: "unauthorised", message: "log in" },
+    { kind: "unauthorised", error: "authentication_failed", message: "log in" },
     { kind: "api-error", error: "server_error", message: "500" },
     { kind: "blocked", waitedMs: 30_001 },
     { kind: "not-submitted", waitedMs: 30_001 },
-    { kind: "needs-attention", waitingFor: "permission" },
-    { kind: "interrupted" },
+    { kind: "needs-attention", waitingFor: "permission", waitedMs: 3_600_001 },
+    { kind: "interrupted", waitedMs: 3_600_001 },
+    { kind: "left" },
     { kind: "crashed", exitCode: 1 },
     { kind: "crashed", exitCode: null },
     { kind: "timed-out", silentMs: 7_200_001 },
-    { kind: "lost" },
+    { kind: "cancelled" },
   ];
+  const ended = { name: "ended", launchedAtMs: NOW, atMs: NOW } as const;
   const states: RunRecord["state"][] = [
     { name: "prepared" },
     { name: "launched", atMs: NOW },
     { name: "closed", atMs: NOW },
-    ...ends.map((end) => ({ name: "ended", launchedAtMs: NOW, atMs: NOW, end, screen: "$ " }) as const),
-    { name: "ended", launchedAtMs: NOW, atMs: NOW, end: { kind: "lost" }, screen: null },
+    ...ends.map((end) => ({ ...ended, end, submitted: true, screen: "$ " })),
+    { ...ended, end: { kind: "left" }, submitted: false, screen: null },
   ];
 
   test.each(states)("comes back as it was saved: %j", async (state) => {
     await store.create(record());
     await store.save(record("kabcdefghi-1", { state }));
     expect(runRecord.parse(JSON.parse(read("kabcdefghi-1", "run.json")))).toEqual(record("kabcdefghi-1", { state }));
+  });
+
+  test("of a resumed run that is not the first comes back, too", async () => {
+    const resumed = record("kabcdefghi-3", { resumed: true, attempt: 2, timeoutMs: 1_800_000 });
+    await store.create(resumed);
+    expect(await store.open()).toEqual([resumed]);
+  });
+
+  test("names the task's file", () => {
+    expect(taskOf(record())).toEqual({ project, name: "x.md" });
+  });
+
+  test.each(["attempt", "claudeSession", "promptHash", "resumed", "timeoutMs"])(
+    "without %s is another version's: nothing is made up for it",
+    (key) => {
+      const entries = Object.entries(record()).filter(([name]) => name !== key);
+      expect(runRecord.safeParse(Object.fromEntries(entries)).success).toBe(false);
+    },
+  );
+
+  test.each([0, -1, 1.5])("has no attempt %d", (attempt) => {
+    expect(runRecord.safeParse(record("a-1", { attempt })).success).toBe(false);
   });
 
   test("is replaced whole: a save leaves nothing half written beside it", async () => {
@@ -137,7 +165,8 @@ describe("the record", () => {
 describe("open runs", () => {
   test("are those not closed, oldest first", async () => {
     const launched = { name: "launched", atMs: NOW } as const;
-    const ended = { name: "ended", launchedAtMs: NOW, atMs: NOW, end: { kind: "lost" }, screen: null } as const;
+    const end = { kind: "left" } as const;
+    const ended = { name: "ended", launchedAtMs: NOW, atMs: NOW, end, submitted: true, screen: null } as const;
     await store.create(record("a-1", { preparedAtMs: NOW + 3 }));
     await store.create(record("b-1", { preparedAtMs: NOW + 1, state: launched }));
     await store.create(record("c-1", { preparedAtMs: NOW + 2, state: ended }));
@@ -233,4 +262,13 @@ test("a run's program gets names of ours and the operator's own arguments, nothi
     "--model",
     "opus",
   ]);
+});
+
+test("a run that goes on with a Claude session resumes it by its id, and begins no other", () => {
+  const session = "3f2a9c1e-1111-4222-8333-444455556666";
+  const claude = { command: "claude", args: ["-v"] };
+  const first = runArguments(store, record(), claude);
+  const next = runArguments(store, record("kabcdefghi-1", { resumed: true, attempt: 2 }), claude);
+  expect(next).toEqual(first.map((argument) => (argument === "--session-id" ? "--resume" : argument)));
+  expect(next.slice(5, 7)).toEqual(["--resume", session]);
 });

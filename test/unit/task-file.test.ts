@@ -10,6 +10,7 @@ const PLAIN: TaskHeader = {
   preferredAi: "auto",
   allowDelegation: false,
   complexityHint: "none",
+  timeoutMs: null,
 };
 const FULL = `---
 title: Fix the flaky login test
@@ -129,16 +130,28 @@ describe("a known key", () => {
     ["complexity_hint: low", { complexityHint: "low" }],
     ["complexity_hint: medium", { complexityHint: "medium" }],
     ["complexity_hint: high", { complexityHint: "high" }],
+    ["timeout: 30m", { timeoutMs: 1_800_000 }],
+    ["timeout: 2h", { timeoutMs: 7_200_000 }],
+    ["timeout: 1.5h", { timeoutMs: 5_400_000 }],
+    ['timeout: "90 s"', { timeoutMs: 90_000 }],
+    ["timeout: 1ms", { timeoutMs: 1 }],
+    ["timeout: 30d", { timeoutMs: 2_592_000_000 }],
   ])("%s", (line, header) => {
     expect(withHeader(line)).toEqual({ ok: true, header: { ...PLAIN, ...header }, prompt: "Do it.", warnings: [] });
   });
 
-  test.each(["title", "priority", "tags", "needs_claude_code", "preferred_ai", "allow_delegation", "complexity_hint"])(
-    "%s with nothing behind it is as good as left out",
-    (key) => {
-      expect(withHeader(`${key}:`)).toEqual({ ok: true, header: PLAIN, prompt: "Do it.", warnings: [] });
-    },
-  );
+  test.each([
+    "title",
+    "priority",
+    "tags",
+    "needs_claude_code",
+    "preferred_ai",
+    "allow_delegation",
+    "complexity_hint",
+    "timeout",
+  ])("%s with nothing behind it is as good as left out", (key) => {
+    expect(withHeader(`${key}:`)).toEqual({ ok: true, header: PLAIN, prompt: "Do it.", warnings: [] });
+  });
 });
 
 describe("an unknown value of a known key falls back to what is safe, with a warning", () => {
@@ -186,6 +199,16 @@ describe("an unknown value of a known key falls back to what is safe, with a war
       { complexityHint: "unknown" },
       "complexity_hint: { deep: [Object] } is not one of low, medium, high",
     ],
+    ["timeout: 0s", { timeoutMs: null }, "timeout: '0s' is not a duration such as 30m or 2h"],
+    ["timeout: 0.0001ms", { timeoutMs: null }, "timeout: '0.0001ms' is not a duration such as 30m or 2h"],
+    ["timeout: -1", { timeoutMs: null }, "timeout: -1 is not a duration such as 30m or 2h"],
+    ["timeout: -1m", { timeoutMs: null }, "timeout: '-1m' is not a duration such as 30m or 2h"],
+    ["timeout: 30", { timeoutMs: null }, "timeout: 30 is not a duration such as 30m or 2h"],
+    ["timeout: soon", { timeoutMs: null }, "timeout: 'soon' is not a duration such as 30m or 2h"],
+    ["timeout: 1h30m", { timeoutMs: null }, "timeout: '1h30m' is not a duration such as 30m or 2h"],
+    ['timeout: ""', { timeoutMs: null }, "timeout: '' is not a duration such as 30m or 2h"],
+    ["timeout: true", { timeoutMs: null }, "timeout: true is not a duration such as 30m or 2h"],
+    ["timeout: [2h]", { timeoutMs: null }, "timeout: [ '2h' ] is not a duration such as 30m or 2h"],
   ])("%s", (line, header, warning) => {
     expect(withHeader(line)).toEqual({
       ok: true,

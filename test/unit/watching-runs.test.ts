@@ -4,15 +4,15 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { beforeEach, expect, onTestFinished, test, vi } from "vitest";
 import type { Phase } from "../../src/workers/claude/phase.ts";
-import { RunFiles } from "../../src/workers/claude/run-files.ts";
-import type { RunRecord } from "../../src/workers/claude/run-record.ts";
-import { RunStore } from "../../src/workers/claude/run-store.ts";
-import { watchRun } from "../../src/workers/claude/watch-run.ts";
+import { RunFiles } from "../../src/workers/run/files.ts";
+import type { RunRecord } from "../../src/workers/run/record.ts";
+import { RunStore } from "../../src/workers/run/store.ts";
+import { watchRun } from "../../src/workers/run/watch.ts";
 
 const LAUNCHED_AT = 1_795_000_000_000;
 const STOPPED_AT = LAUNCHED_AT + 60_000;
 const SETTLE_MS = 1_000;
-const LIMITS = { promptTimeoutMs: 30_000, timeoutMs: 7_200_000 };
+const LIMITS = { promptTimeoutMs: 30_000, timeoutMs: 7_200_000, attentionTimeoutMs: 3_600_000 };
 
 const record: RunRecord = {
   id: "kabcdefghi-1",
@@ -24,6 +24,10 @@ const record: RunRecord = {
   session: "ccl-auto-11",
   model: "sonnet",
   claudeSession: "3f2a9c1e-1111-4222-8333-444455556666",
+  resumed: false,
+  attempt: 1,
+  promptHash: "",
+  timeoutMs: LIMITS.timeoutMs,
   preparedAtMs: LAUNCHED_AT,
   state: { name: "launched", atMs: LAUNCHED_AT },
 };
@@ -67,11 +71,11 @@ test("a run that ended while nobody watched is read from what its hooks left, in
   keepWholeRun();
   vi.spyOn(Date, "now").mockReturnValue(STOPPED_AT + SETTLE_MS);
   expect(await watch()).toEqual({
-    name: "ended",
-    sinceMs: STOPPED_AT + SETTLE_MS,
+    atMs: STOPPED_AT,
     end: { kind: "finished", message: "Done." },
+    submitted: true,
   });
-  expect(phases).toEqual(["ended"]);
+  expect(phases).toEqual(["ready", "running", "stopped"]);
 });
 
 test("a stop that settles a moment after a look is looked at again at once, not a second later", async () => {
@@ -79,14 +83,18 @@ test("a stop that settles a moment after a look is looked at again at once, not 
   vi.spyOn(Date, "now")
     .mockReturnValueOnce(STOPPED_AT + SETTLE_MS - 1)
     .mockReturnValue(STOPPED_AT + SETTLE_MS + 1);
-  const ended = watch().then((phase) => phase?.name);
-  expect(await Promise.race([ended, sleep(500, "still waits")])).toBe("ended");
+  const ended = watch().then((run) => run?.end.kind);
+  expect(await Promise.race([ended, sleep(500, "still waits")])).toBe("finished");
 });
 
 test("another session's events, such as those of an agent within the agent, say nothing about the run", async () => {
   keepWholeRun("99999999-1111-4222-8333-444455556666");
-  vi.spyOn(Date, "now").mockReturnValue(LAUNCHED_AT + LIMITS.promptTimeoutMs + 1);
-  expect(await watch()).toMatchObject({ end: { kind: "blocked", waitedMs: 30_001 } });
+  const unready = LAUNCHED_AT + LIMITS.promptTimeoutMs + 1;
+  vi.spyOn(Date, "now")
+    .mockReturnValueOnce(unready)
+    .mockReturnValue(unready + LIMITS.attentionTimeoutMs + 1);
+  expect(await watch()).toMatchObject({ end: { kind: "blocked", waitedMs: 3_600_001 }, submitted: false });
+  expect(phases).toEqual(["attention"]);
 });
 
 test("an agent that left an exit code has ended, and its exit counts only after what its hooks left", async () => {

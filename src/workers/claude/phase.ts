@@ -3,11 +3,28 @@ import type { HookEvent } from "./hook-event.ts";
 
 /** Where a run stands. `sinceMs` is when it got there, in ms since the epoch. */
 export type Phase =
+  /** The script was started in the pane. */
   | { readonly name: "launching"; readonly sinceMs: number }
+  /** Claude Code has a session and no prompt yet. */
   | { readonly name: "ready"; readonly sinceMs: number }
+  /** It has taken our prompt, or one that followed it. */
   | { readonly name: "running"; readonly sinceMs: number }
+  /** Its turn is over, but something it has started will wake it up again. */
+  | { readonly name: "background"; readonly sinceMs: number }
+  /** It has stopped with nothing left in the background: the end, if nothing follows. */
   | { readonly name: "stopped"; readonly sinceMs: number; readonly message: string }
+  /** It needs a person. The session is kept, and goes on as soon as the person has answered. */
+  | { readonly name: "attention"; readonly sinceMs: number; readonly need: Need }
   | { readonly name: "ended"; readonly sinceMs: number; readonly end: RunEnd };
+
+type Stopped = Extract<Phase, { name: "stopped" }>;
+
+/** What a person is needed for. */
+export type Need =
+  | { readonly kind: "dialog" }
+  /** `stopped` = it stands although the turn was over already. */
+  | { readonly kind: "question"; readonly waitingFor: string; readonly stopped: Stopped | null }
+  | { readonly kind: "interrupted" };
 
 /** What one look at the agent's process and files showed. */
 export interface Look {
@@ -21,6 +38,8 @@ export interface Look {
   readonly waitingFor: string | null;
   /** The last sign of life: an event, or a line in the transcript. */
   readonly movedAtMs: number;
+  /** The task was taken back while it runs. */
+  readonly cancelled: boolean;
 }
 
 /** The times that decide. */
@@ -29,42 +48,72 @@ export interface PhaseLimits {
   readonly promptTimeoutMs: number;
   /** Without any sign of life. */
   readonly timeoutMs: number;
+  /** For a person to come. */
+  readonly attentionTimeoutMs: number;
 }
 
 /** How long nothing may follow a Stop before it counts as the end: a background task would wake the agent again. */
 const SETTLE_MS = 1_000;
-/** How long an idle status must stand after a prompt without an end: Escape fires no hook at all. */
-const INTERRUPTED_MS = 3_000;
-/** How long a question must stand before it counts as one for a person. */
-const ATTENTION_MS = 3_000;
+/** How long a status must stand that says a person is needed: it also passes by between two steps. */
+const STANDS_MS = 3_000;
+/** Errors that only a person can mend, and that every other task would meet too. */
+const LOGIN_ERRORS = [
+  "authentication_failed",
+  "oauth_org_not_allowed",
+  "account_on_hold",
+  "verification_required",
+  "billing_error",
+  "cloud_credential_error",
+];
 
 /** The phase after a hook event of this run. `tag` is the needle that our prompt carries. */
 export function afterEvent(phase: Phase, event: HookEvent, atMs: number, tag: string): Phase {
   if (phase.name === "ended") return phase;
   switch (event.hook_event_name) {
     case "SessionStart":
-      return phase.name === "launching" ? { name: "ready", sinceMs: atMs } : phase;
+      return isBeforeStart(phase) ? { name: "ready", sinceMs: atMs } : phase;
     case "UserPromptSubmit":
       // Before ours, only ours counts; after it, a background task or a person may go on with the session.
       return isBefore(phase) && !event.prompt.includes(tag) ? phase : { name: "running", sinceMs: atMs };
     case "Stop":
-      if (isBefore(phase)) return phase;
-      return event.background_tasks.length + event.session_crons.length > 0
-        ? { name: "running", sinceMs: atMs }
-        : { name: "stopped", sinceMs: atMs, message: event.last_assistant_message };
+      return isBefore(phase) ? phase : afterStop(event, atMs);
     case "StopFailure":
       return isBefore(phase) ? phase : ended(atMs, stopFailure(event.error, event.last_assistant_message));
     case "SessionEnd":
-      return phase;
+      return event.reason === "prompt_input_exit" && phase.name !== "stopped" ? ended(atMs, { kind: "left" }) : phase;
   }
+}
+
+/** A Stop with work left in the background is none: the agent will wake up again. */
+function afterStop(event: Extract<HookEvent, { hook_event_name: "Stop" }>, atMs: number): Phase {
+  const left = event.background_tasks.length + event.session_crons.length;
+  if (left > 0) return { name: "background", sinceMs: atMs };
+  return { name: "stopped", sinceMs: atMs, message: event.last_assistant_message };
 }
 
 /** The phase after a look, once every event up to it was taken in. */
 export function afterLook(phase: Phase, look: Look, limits: PhaseLimits): Phase {
-  if (phase.name === "ended") return phase;
-  const gone = look.exitCode !== null || !look.alive;
-  const end = gone ? endOfGone(phase, look) : endOfLiving(phase, look, limits);
-  return end === null ? phase : ended(look.atMs, end);
+  if (phase.name !== "ended" && look.cancelled) return ended(look.atMs, { kind: "cancelled" });
+  if (phase.name !== "ended" && (look.exitCode !== null || !look.alive))
+    return ended(Math.max(phase.sinceMs, look.movedAtMs), endOfGone(phase, look));
+  switch (phase.name) {
+    case "launching":
+      return isOver(phase, look, limits.promptTimeoutMs) ? attention(look, { kind: "dialog" }) : phase;
+    case "ready":
+      return isOver(phase, look, limits.promptTimeoutMs)
+        ? ended(look.atMs, { kind: "not-submitted", waitedMs: look.atMs - phase.sinceMs })
+        : phase;
+    case "running":
+      return whileRunning(phase, look, limits);
+    case "background":
+      return look.status === "waiting" && stands(phase, look) ? question(look, null) : timedOut(phase, look, limits);
+    case "stopped":
+      return whileStopped(phase, look, limits);
+    case "attention":
+      return whileWaiting(phase, look, limits);
+    case "ended":
+      return phase;
+  }
 }
 
 /** Milliseconds until time alone could end the phase, where that is sooner than the next look. */
@@ -79,49 +128,79 @@ function endOfGone(phase: Phase, look: Look): RunEnd {
     : { kind: "crashed", exitCode: look.exitCode };
 }
 
-function endOfLiving(phase: Phase, look: Look, limits: PhaseLimits): RunEnd | null {
-  const inPhaseMs = look.atMs - phase.sinceMs;
-  const silentMs = look.atMs - look.movedAtMs;
-  switch (phase.name) {
-    case "launching":
-      return inPhaseMs > limits.promptTimeoutMs ? { kind: "blocked", waitedMs: inPhaseMs } : null;
-    case "ready":
-      return inPhaseMs > limits.promptTimeoutMs ? { kind: "not-submitted", waitedMs: inPhaseMs } : null;
-    case "running":
-      return endOfRunning(phase.sinceMs, look) ?? timedOut(silentMs, limits);
-    case "stopped":
-      return endOfStopped(phase.message, inPhaseMs, look) ?? timedOut(silentMs, limits);
-    case "ended":
-      return null;
+/** A status that stands although the turn goes on says that a person is needed, or was there. */
+function whileRunning(phase: Phase, look: Look, limits: PhaseLimits): Phase {
+  if (look.status === "waiting" && stands(phase, look)) return question(look, null);
+  if (look.status === "idle" && stands(phase, look)) return attention(look, { kind: "interrupted" });
+  return timedOut(phase, look, limits);
+}
+
+function whileStopped(phase: Stopped, look: Look, limits: PhaseLimits): Phase {
+  if (look.status === "waiting" && stands(phase, look)) return question(look, phase);
+  const isQuiet = look.status === "idle" || look.status === null;
+  if (isQuiet && look.atMs - phase.sinceMs >= SETTLE_MS)
+    return ended(phase.sinceMs, { kind: "finished", message: phase.message });
+  return timedOut(phase, look, limits);
+}
+
+/** A dialog ends with an event; a question or an interruption also when the agent is busy again. */
+function whileWaiting(phase: Extract<Phase, { name: "attention" }>, look: Look, limits: PhaseLimits): Phase {
+  if (phase.need.kind !== "dialog" && (look.status === "busy" || look.status === "shell"))
+    return { name: "running", sinceMs: look.atMs };
+  if (phase.need.kind === "question" && phase.need.stopped !== null && look.status !== "waiting")
+    return { ...phase.need.stopped, sinceMs: look.atMs };
+  const waitedMs = look.atMs - phase.sinceMs;
+  return waitedMs > limits.attentionTimeoutMs ? ended(look.atMs, endOfNeed(phase.need, waitedMs)) : phase;
+}
+
+function endOfNeed(need: Need, waitedMs: number): RunEnd {
+  switch (need.kind) {
+    case "dialog":
+      return { kind: "blocked", waitedMs };
+    case "question":
+      return { kind: "needs-attention", waitingFor: need.waitingFor, waitedMs };
+    case "interrupted":
+      return { kind: "interrupted", waitedMs };
   }
 }
 
-/** A status that stands although the turn goes on says that a person is needed, or was there. */
-function endOfRunning(sinceMs: number, look: Look): RunEnd | null {
-  const standsMs = look.atMs - Math.max(look.statusSinceMs, sinceMs);
-  if (look.status === "waiting" && standsMs > ATTENTION_MS)
-    return { kind: "needs-attention", waitingFor: look.waitingFor ?? "unknown" };
-  return look.status === "idle" && standsMs > INTERRUPTED_MS ? { kind: "interrupted" } : null;
+function timedOut(phase: Phase, look: Look, limits: PhaseLimits): Phase {
+  const silentMs = look.atMs - look.movedAtMs;
+  return silentMs > limits.timeoutMs ? ended(look.atMs, { kind: "timed-out", silentMs }) : phase;
 }
 
-function endOfStopped(message: string, inPhaseMs: number, { status }: Look): RunEnd | null {
-  const isQuiet = status === "idle" || status === null;
-  return inPhaseMs >= SETTLE_MS && isQuiet ? { kind: "finished", message } : null;
+function isOver(phase: Phase, look: Look, limitMs: number): boolean {
+  return look.atMs - phase.sinceMs > limitMs;
 }
 
-function timedOut(silentMs: number, limits: PhaseLimits): RunEnd | null {
-  return silentMs > limits.timeoutMs ? { kind: "timed-out", silentMs } : null;
+/** Whether Claude Code has no session yet: it is starting, or shows a dialog. */
+function isBeforeStart(phase: Phase): boolean {
+  return phase.name === "launching" || (phase.name === "attention" && phase.need.kind === "dialog");
 }
 
 /** Whether our prompt was not taken yet. */
 function isBefore(phase: Phase): boolean {
-  return phase.name === "launching" || phase.name === "ready";
+  return isBeforeStart(phase) || phase.name === "ready";
 }
 
 function stopFailure(error: string, message: string): RunEnd {
   if (error === "rate_limit") return { kind: "limited", message };
-  if (error === "authentication_failed" || error === "oauth_org_not_allowed") return { kind: "unauthorised", message };
-  return { kind: "api-error", error, message };
+  return LOGIN_ERRORS.includes(error)
+    ? { kind: "unauthorised", error, message }
+    : { kind: "api-error", error, message };
+}
+
+/** Whether the status has been what it is for longer than between two steps. */
+function stands(phase: Phase, look: Look): boolean {
+  return look.atMs - Math.max(look.statusSinceMs, phase.sinceMs) > STANDS_MS;
+}
+
+function question(look: Look, stopped: Stopped | null): Phase {
+  return attention(look, { kind: "question", waitingFor: look.waitingFor ?? "a question", stopped });
+}
+
+function attention(look: Look, need: Need): Phase {
+  return { name: "attention", sinceMs: look.atMs, need };
 }
 
 function ended(sinceMs: number, end: RunEnd): Phase {

@@ -20,6 +20,8 @@ export interface PoolOptions {
   readonly cooldownMs: number;
 }
 
+/** For this long after a person's last key, an attached session is left to that person. */
+const TYPING_MS = 60_000;
 /** For this long after we started a shell it is idle by our own knowledge: it may not show as one yet. */
 const FRESH_MS = 1_000;
 const SHELLS = ["sh", "bash", "zsh", "fish", "dash", "ksh", "ash", "tcsh", "csh", "nu", "xonsh", "pwsh"];
@@ -40,9 +42,14 @@ export class Pool {
     );
   }
 
-  /** Reserves up to `limit` free sessions, in the order of their numbers. Missing ones up to `min` are created first. */
+  /** Makes the sessions that are missing, up to `min`. */
+  async reconcile(): Promise<void> {
+    await this.#panesWithMissing();
+  }
+
+  /** Reserves up to `limit` free sessions, in the order of their numbers. Missing ones up to `min` are made first. */
   async reserve(limit: number): Promise<Session[]> {
-    const panes = await this.#panes();
+    const panes = await this.#panesWithMissing();
     const candidates = this.#names.filter((name) => !this.#reserved.has(name) && this.#isCool(name));
     const free: Session[] = [];
     for (const name of candidates) {
@@ -57,17 +64,14 @@ export class Pool {
 
   /** Takes a session in which a run of an earlier daemon still is. */
   async adopt(run: string): Promise<Session | null> {
-    for (const [name, pane] of await this.#panes()) {
-      if (pane.run !== run) continue;
-      this.#reserved.add(name);
-      return { name, pane };
-    }
-    return null;
+    const session = (await this.tagged()).find(({ pane }) => pane.run === run) ?? null;
+    if (session !== null) this.#reserved.add(session.name);
+    return session;
   }
 
   /** The sessions that carry a run's tag. */
   async tagged(): Promise<Session[]> {
-    const panes = [...(await this.#panes())];
+    const panes = [...this.#ours(await this.#options.tmux.listPanes())];
     return panes.filter(([, { run }]) => run !== null).map(([name, pane]) => ({ name, pane }));
   }
 
@@ -76,7 +80,7 @@ export class Pool {
     this.#reserved.delete(session.name);
   }
 
-  /** The run in the session is over: it is an idle shell again. After a failed launch it rests for the cooldown. */
+  /** The run in the session is over: it is an idle shell again. After a failure of the session it rests. */
   async release(session: Session, options: { cooldown: boolean }): Promise<void> {
     try {
       await this.#options.tmux.giveBack(session.pane);
@@ -87,29 +91,27 @@ export class Pool {
     }
   }
 
-  /** The pool's panes by session. A session of several panes is in use by a person and left out. */
-  async #panes(): Promise<Map<string, Pane>> {
-    const { tmux, min } = this.#options;
-    const listed = await tmux.listPanes();
-    const existing = new Set(listed.map(({ session }) => session));
+  async #panesWithMissing(): Promise<Map<string, Pane>> {
+    const { tmux, min, directory } = this.#options;
+    const panes = await tmux.listPanes();
+    const existing = new Set(panes.map(({ session }) => session));
     const present = this.#names.filter((name) => existing.has(name)).length;
     const missing = this.#names.filter((name) => !existing.has(name)).slice(0, Math.max(0, min - present));
-    const panes = missing.length > 0 ? await this.#create(missing) : listed;
-    return new Map(
-      panes.filter((pane) => pane.alone && this.#names.includes(pane.session)).map((pane) => [pane.session, pane]),
-    );
+    if (missing.length === 0) return this.#ours(panes);
+    await tmux.createSessions(missing, directory);
+    for (const name of missing) this.#freshUntilMs.set(name, performance.now() + FRESH_MS);
+    return this.#ours(await tmux.listPanes());
   }
 
-  async #create(names: readonly string[]): Promise<Pane[]> {
-    const { tmux, directory } = this.#options;
-    await tmux.createSessions(names, directory);
-    for (const name of names) this.#freshUntilMs.set(name, performance.now() + FRESH_MS);
-    return await tmux.listPanes();
+  /** The pool's panes by session. A session of several panes is in use by a person and left out. */
+  #ours(panes: readonly Pane[]): Map<string, Pane> {
+    const ours = panes.filter((pane) => pane.alone && this.#names.includes(pane.session));
+    return new Map(ours.map((pane) => [pane.session, pane]));
   }
 
-  /** A shell at its prompt, with no run of ours in it. */
+  /** A shell at its prompt, with no run of ours in it and nobody who types. */
   async #isIdle(pane: Pane): Promise<boolean> {
-    if (pane.run !== null || pane.dead) return false;
+    if (pane.run !== null || pane.dead || isTypedIn(pane)) return false;
     if ((this.#freshUntilMs.get(pane.session) ?? 0) > performance.now()) return true;
     return SHELLS.includes(pane.command.replace(/^-/, "")) && (await holdsTerminal(pane.pid));
   }
@@ -117,4 +119,9 @@ export class Pool {
   #isCool(name: string): boolean {
     return (this.#coolsUntilMs.get(name) ?? 0) <= performance.now();
   }
+}
+
+/** An attached person who typed a moment ago may go on typing. */
+function isTypedIn({ typedAtMs }: Pane): boolean {
+  return typedAtMs !== null && Date.now() - typedAtMs < TYPING_MS;
 }

@@ -1,5 +1,5 @@
 import { execa } from "execa";
-import { messageOf, QueueError } from "../../core/errors.ts";
+import { isSystemError, messageOf, QueueError } from "../../core/errors.ts";
 
 /** One pane of a session of ours, as tmux sees it. */
 export interface Pane {
@@ -13,6 +13,8 @@ export interface Pane {
   /** The run that the session was tagged with, or null. */
   readonly run: string | null;
   readonly command: string;
+  /** When a person last typed in the session, in ms since the epoch; null when nobody is attached. */
+  readonly typedAtMs: number | null;
 }
 
 /** The session option that carries the run's id, so that tmux alone tells who works where. */
@@ -24,7 +26,7 @@ const NOTHING_THERE =
 const NO_PANE = /can't find pane/;
 const TIMEOUT_MS = 10_000;
 /** Free text comes last: no field before it can hold the separator. */
-const PANE_FORMAT = `#{pane_id}|#{pane_pid}|#{pane_dead}|#{session_windows}|#{window_panes}|#{${RUN_TAG}}|#{session_name}|#{pane_current_command}`;
+const PANE_FORMAT = `#{pane_id}|#{pane_pid}|#{pane_dead}|#{session_windows}|#{window_panes}|#{session_attached}|#{session_activity}|#{${RUN_TAG}}|#{session_name}|#{pane_current_command}`;
 
 type Command = readonly string[];
 
@@ -91,7 +93,10 @@ export class Tmux {
   /** What stands on a pane's screen, for a person to read. */
   async screen(pane: Pane): Promise<string> {
     const text = await this.#run([["capture-pane", "-p", "-t", pane.id]]);
-    return text.replace(/(?: *\n){3,}/g, "\n\n").trim();
+    return text
+      .replace(/^Pane is dead.*$/m, "")
+      .replace(/(?: *\n){3,}/g, "\n\n")
+      .trim();
   }
 
   /** Ends the server and everything in it. For servers of our own only. */
@@ -110,6 +115,7 @@ export class Tmux {
       });
       return stdout;
     } catch (error) {
+      if (isSystemError(error, "ENOENT")) throw missing(error);
       const command = commands[0]?.[0] ?? "";
       throw new QueueError(`tmux ${command}: ${stderrOf(error)}`, { code: "TMUX_FAILED", cause: error });
     }
@@ -127,7 +133,7 @@ function escapeFormat(text: string): string {
 }
 
 function parsePane(line: string): Pane | null {
-  const [id, pid, dead, windows, panes, run, session, ...command] = line.split("|");
+  const [id, pid, dead, windows, panes, attached, activity, run, session, ...command] = line.split("|");
   if (id === undefined || session === undefined) return null;
   return {
     session,
@@ -137,7 +143,12 @@ function parsePane(line: string): Pane | null {
     alone: windows === "1" && panes === "1",
     run: run === undefined || run === "" ? null : run,
     command: command.join("|"),
+    typedAtMs: attached === "0" ? null : Number(activity) * 1_000,
   };
+}
+
+function missing(cause: unknown): QueueError {
+  return new QueueError("the tmux program is not installed", { code: "TMUX_MISSING", hint: "install tmux", cause });
 }
 
 function stderrOf(error: unknown): string {

@@ -1,8 +1,8 @@
 import { mkdir, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import writeFileAtomic from "write-file-atomic";
-import { type RunRecord, runRecord } from "./run-record.ts";
-import { runSettings } from "./settings.ts";
+import { runSettings } from "../claude/settings.ts";
+import { type RunRecord, runRecord } from "./record.ts";
 
 /** The shell programs of every run, from the package's libexec/. */
 const PROGRAMS = ["launch.sh", "hook.sh"] as const;
@@ -100,7 +100,7 @@ export function runArguments(
 ): string[] {
   const launch = ["sh", store.pathOf(run.id, "launch.sh"), store.pathOf(run.id)];
   const session = [
-    "--session-id",
+    run.resumed ? "--resume" : "--session-id",
     run.claudeSession,
     "--settings",
     store.pathOf(run.id, "settings.json"),

@@ -2,9 +2,9 @@ import { readdir, readFile, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { z } from "zod";
 import { parseJson } from "../../core/json.ts";
+import { type HookEvent, parseHookEvent } from "../claude/hook-event.ts";
 import type { ProcessId } from "../process.ts";
-import { type HookEvent, parseHookEvent } from "./hook-event.ts";
-import type { RunStore } from "./run-store.ts";
+import type { RunStore } from "./store.ts";
 
 const naturalOrder = new Intl.Collator("en", { numeric: true });
 
@@ -70,6 +70,11 @@ export class RunFiles {
     const config = dirname(dirname(dirname(this.#transcript)));
     const text = await readFile(join(config, "sessions", `${pid}.json`), "utf8").catch(() => null);
     return text === null ? null : (liveStatus.safeParse(parseJson(text)).data ?? null);
+  }
+
+  /** Whether there is a conversation that another run could go on with. */
+  async hasTranscript(): Promise<boolean> {
+    return (await this.transcriptMovedAtMs()) > 0;
   }
 
   /** When the transcript last grew, 0 where there is none yet. */

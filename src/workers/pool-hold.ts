@@ -1,0 +1,91 @@
+import { readFile, rm } from "node:fs/promises";
+import { join } from "node:path";
+import writeFileAtomic from "write-file-atomic";
+import { z } from "zod";
+import { parseJson } from "../core/json.ts";
+import type { Hold } from "../core/verdict.ts";
+
+/** The latest moment that a date can name. */
+const MAX_DATE_MS = 8.64e15;
+
+const holdFile = z.object({
+  kind: z.enum(["limit", "login"]),
+  sinceMs: z.number(),
+  untilMs: z.number().max(MAX_DATE_MS),
+  message: z.string(),
+});
+
+export interface PoolHoldOptions {
+  readonly stateDir: string;
+  readonly now: () => number;
+  /** Told when a hold begins, is made longer, or is over (null). */
+  readonly onChange: (hold: Hold | null) => void;
+}
+
+/**
+ * The pool's hold: while an account's limit lasts, nothing is launched; after it, one task goes first as a probe and
+ * the rest follow once it is through. Kept in a file, so that a restart holds on.
+ */
+export class PoolHold {
+  readonly #options: PoolHoldOptions;
+  readonly #file: string;
+  #hold: Hold | null = null;
+  #isProbing = false;
+  /** Whether the file says what is in force. */
+  #isKept = true;
+
+  constructor(options: PoolHoldOptions) {
+    this.#options = options;
+    this.#file = join(options.stateDir, "hold.json");
+  }
+
+  /** Takes up the hold of an earlier daemon. */
+  async load(): Promise<void> {
+    this.#hold = holdFile.safeParse(parseJson(await readFile(this.#file, "utf8").catch(() => ""))).data ?? null;
+    if (this.#hold !== null) this.#options.onChange(this.#hold);
+  }
+
+  /** The hold in force, or null. */
+  get current(): Hold | null {
+    return this.#hold;
+  }
+
+  /** How many of so many free sessions may be given a task now: none, one as the probe, or all. */
+  allow(sessions: number): number {
+    if (this.#hold === null) return sessions;
+    if (this.#isProbing || this.#options.now() < this.#hold.untilMs) return 0;
+    return Math.min(sessions, 1);
+  }
+
+  /** A task was given out: during a hold it is the probe. */
+  launched(): void {
+    this.#isProbing = this.#hold !== null && this.#options.now() >= this.#hold.untilMs;
+  }
+
+  /** The task that was given out was not run after all: the next one may be the probe. */
+  unused(): void {
+    this.#isProbing = false;
+  }
+
+  /** Begins a hold, or makes it longer. The probe, if there was one, has met it again. */
+  async raise(hold: Hold): Promise<void> {
+    this.#isProbing = false;
+    const before = this.#hold;
+    const isLater = before === null || hold.untilMs > before.untilMs;
+    if (!isLater && this.#isKept) return;
+    this.#hold = isLater ? { ...hold, sinceMs: before?.sinceMs ?? hold.sinceMs } : before;
+    this.#isKept = false;
+    await writeFileAtomic(this.#file, JSON.stringify(this.#hold), { mode: 0o600 });
+    this.#isKept = true;
+    this.#options.onChange(this.#hold);
+  }
+
+  /** A run got through, or ended in another way: if the hold's time was over, so is the hold. */
+  async passed(): Promise<void> {
+    if (this.#hold === null || !this.#isProbing) return;
+    this.#isProbing = false;
+    this.#hold = null;
+    await rm(this.#file, { force: true });
+    this.#options.onChange(null);
+  }
+}

@@ -1,0 +1,145 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { failureOf } from "../../core/outcome.ts";
+import { judge, type Verdict } from "../../core/verdict.ts";
+import { unclaim } from "../../ledger/claim.ts";
+import type { Footer } from "../../ledger/footer.ts";
+import { shelveClaimed } from "../../ledger/shelve.ts";
+import type { LocalPayload } from "../../queue/payload.ts";
+import { endAgent, endAgentTree } from "../claude/end-agent.ts";
+import { readLimitReset } from "../claude/limit-reset.ts";
+import { readUsage } from "../claude/usage.ts";
+import type { Session } from "../tmux/pool.ts";
+import type { RunFiles } from "./files.ts";
+import type { RunParts } from "./parts.ts";
+import { type RunRecord, taskOf } from "./record.ts";
+
+export interface EndedRun {
+  readonly parts: RunParts;
+  readonly record: RunRecord;
+  readonly state: EndedState;
+  readonly files: RunFiles;
+  /** null when the session went away with the run. */
+  readonly session: Session | null;
+}
+
+export type EndedState = Extract<RunRecord["state"], { name: "ended" }>;
+
+/** How soon a step is tried again that failed, such as writing to a full disk. */
+const RETRY_MS = 5_000;
+/** Ends before the prompt was taken say that the session itself may be at fault. */
+const COOLS = ["blocked", "not-submitted", "crashed"];
+
+/**
+ * Takes an ended run to its end: the agent is gone, the task is done, failed or waits again, the session is free.
+ * Every step may be repeated, so a failure is tried again and a restart goes on here.
+ */
+export async function finishRun(run: EndedRun, signal: AbortSignal): Promise<void> {
+  for (;;) {
+    try {
+      return await finishOnce(run);
+    } catch (error) {
+      run.parts.onError(error);
+    }
+    await sleep(RETRY_MS, undefined, { signal }).catch(() => {});
+    if (signal.aborted) return;
+  }
+}
+
+async function finishOnce(run: EndedRun): Promise<void> {
+  const { files, parts, record, state } = run;
+  const agent = await files.process();
+  if (state.end.kind !== "finished") await endAgentTree(agent, parts.store.pathOf(record.id));
+  else if (agent !== null) await endAgent(agent);
+  const { attempts, backoffMs } = parts.config.claude;
+  const resetsAtMs = await resetOf(run);
+  const verdict = judge({ end: state.end, attempt: record.attempt, attempts, backoffMs, resetsAtMs }, parts.now());
+  await carryOut(verdict, run);
+}
+
+async function carryOut(verdict: Verdict, run: EndedRun): Promise<void> {
+  const { parts, record, state } = run;
+  const told = { task: taskOf(record), id: record.job, session: record.session };
+  const failure = failureOf(state.end);
+  const reason = failure === null ? "" : `${failure.code}: ${failure.message}`;
+  // Whoever took a prompt and met no limit has shown that there is none any more.
+  if (verdict.kind !== "held" && state.submitted) await parts.hold.passed();
+  else parts.hold.unused();
+  switch (verdict.kind) {
+    case "done": {
+      const path = await shelve(run, "done");
+      await parts.fetcher.complete(record.job, { result: "done", path });
+      await close(run);
+      return parts.events.emit({ ...told, type: "done", path, durationMs: state.atMs - state.launchedAtMs });
+    }
+    case "failed": {
+      const path = await shelve(run, "failed");
+      await parts.fetcher.fail(record.job, new Error(reason));
+      await close(run);
+      return parts.events.emit({ ...told, type: "failed", path, reason });
+    }
+    case "cancelled":
+      await parts.fetcher.complete(record.job, { result: "cancelled" });
+      await close(run);
+      return parts.events.emit({ ...told, type: "cancelled" });
+    case "retry":
+      await giveBack(run, { attempts: record.attempt }, verdict.delayMs);
+      return parts.events.emit({ ...told, type: "retrying", reason, delayMs: verdict.delayMs });
+    case "held":
+      await parts.hold.raise(verdict.hold);
+      await giveBack(run, { attempts: record.attempt - 1 }, 0);
+      return parts.events.emit({ ...told, type: "held", reason, untilMs: verdict.hold.untilMs });
+  }
+}
+
+/** The task waits again. What the agent has done so far is in its Claude session, so the next run goes on there. */
+async function giveBack(run: EndedRun, left: Pick<LocalPayload, "attempts">, delayMs: number): Promise<void> {
+  const { parts, record, files } = run;
+  const { claudeSession: session, promptHash } = record;
+  const resume = (await files.hasTranscript()) ? { session, promptHash } : null;
+  await parts.fetcher.amend(record.job, { ...left, resume });
+  await unclaim(taskOf(record));
+  await close(run);
+  await parts.fetcher.putBack(record.job, delayMs);
+}
+
+/** Nothing of the run is owed any more. */
+async function close({ parts, record, state, session }: EndedRun): Promise<void> {
+  await parts.store.save({ ...record, state: { name: "closed", atMs: Date.now() } });
+  const cooldown = !state.submitted && COOLS.includes(state.end.kind);
+  if (session !== null) await parts.pool.release(session, { cooldown });
+}
+
+async function shelve(run: EndedRun, shelf: "done" | "failed"): Promise<string> {
+  return await shelveClaimed(taskOf(run.record), shelf, await footerOf(run));
+}
+
+async function resetOf({ parts, files, record, state }: EndedRun): Promise<number | null> {
+  if (state.end.kind !== "limited") return null;
+  const statusFile = parts.store.pathOf(record.id, "status.json");
+  return await readLimitReset(files.transcript, statusFile, state.end.message, state.atMs);
+}
+
+async function footerOf({ parts, record, files, state }: EndedRun): Promise<Footer> {
+  const failure = failureOf(state.end);
+  const usage = await readUsage(files.transcript, parts.store.pathOf(record.id, "status.json"));
+  const text = state.end.kind === "finished" ? state.end.message : await whatWasSeen(files, state.screen);
+  return {
+    result: failure === null ? "done" : "failed",
+    finishedAt: new Date(state.atMs),
+    route: `local: ${record.reason}`,
+    session: record.session,
+    model: record.model,
+    run: record.id,
+    attempts: record.attempt,
+    durationMs: state.atMs - state.launchedAtMs,
+    ...(failure === null ? {} : { error: failure }),
+    ...(usage.tokens === undefined ? {} : { tokens: usage.tokens }),
+    ...(usage.costUsd === undefined ? {} : { costUsd: usage.costUsd }),
+    ...(text === "" ? {} : { text }),
+  };
+}
+
+/** What a person needs to see why a run failed: what the agent complained of, and its screen. */
+async function whatWasSeen(files: RunFiles, screen: string | null): Promise<string> {
+  return [await files.stderr(), screen ?? ""].filter((part) => part !== "").join("\n\n");
+}

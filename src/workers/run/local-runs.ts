@@ -1,0 +1,91 @@
+import { taskKey } from "../../core/id.ts";
+import type { TaskFile } from "../../core/task.ts";
+import type { LocalJob } from "../../queue/host-fetcher.ts";
+import type { Session } from "../tmux/pool.ts";
+import { RunFiles } from "./files.ts";
+import { launchRun } from "./launch.ts";
+import type { RunParts } from "./parts.ts";
+import { prepareRun, takeBack } from "./prepare.ts";
+import type { RunRecord } from "./record.ts";
+import { seeRun } from "./see.ts";
+
+/** How soon a job is tried again that could not even be prepared. */
+const PREPARE_RETRY_MS = 5_000;
+
+/** The runs of this host. Each carries a job through one attempt in a reserved session: prepare, launch, see, finish. */
+export class LocalRuns {
+  readonly #parts: RunParts;
+  /** The tasks whose files are in our hands. */
+  readonly #running = new Set<string>();
+
+  constructor(parts: RunParts) {
+    this.#parts = parts;
+  }
+
+  /** Whether a run of ours holds a task's file. */
+  isRunning(task: TaskFile): boolean {
+    return this.#running.has(taskKey(task));
+  }
+
+  /** Runs a job and gives the session back. When the signal aborts, the agent goes on and its run stays open. */
+  async execute(job: LocalJob, session: Session, signal: AbortSignal): Promise<void> {
+    const parts = this.#parts;
+    await this.#holding(job.payload, async () => {
+      const record = await prepareRun(parts, job, session.name).catch(async (error: unknown) => {
+        parts.pool.free(session);
+        parts.hold.unused();
+        await parts.fetcher.putBack(job.id, PREPARE_RETRY_MS);
+        throw error;
+      });
+      if (record === null) parts.pool.free(session);
+      const launched = record === null ? null : await launchRun(parts, record, session);
+      if (launched === null) parts.hold.unused();
+      else await seeRun(parts, launched, session, signal);
+    });
+  }
+
+  /**
+   * Goes on with every run that an earlier daemon left open: those that ended meanwhile are finished before anything
+   * new may start. `held` are the jobs that it held. Returns the runs that still go on.
+   */
+  async recover(held: readonly LocalJob[], signal: AbortSignal): Promise<Promise<void>[]> {
+    const { store, fetcher, pool } = this.#parts;
+    const open = await store.open();
+    const goingOn: Promise<void>[] = [];
+    for (const record of open) {
+      const session = await pool.adopt(record.id);
+      const see = async () => await seeRun(this.#parts, record, session, signal);
+      if (record.state.name === "ended") await this.#holding(record, see);
+      else if (session !== null || (await this.#wasLaunched(record))) goingOn.push(this.#holding(record, see));
+      else await takeBack(this.#parts, record);
+    }
+    const known = new Set(open.map(({ job }) => job));
+    for (const { id } of held) if (!known.has(id)) await fetcher.putBack(id);
+    await this.#releaseLeftovers(open);
+    return goingOn;
+  }
+
+  async #wasLaunched(record: RunRecord): Promise<boolean> {
+    return (await new RunFiles(this.#parts.store, record.id).process()) !== null;
+  }
+
+  /** A crash between a run's close and its session's release left the tag on. */
+  async #releaseLeftovers(open: readonly RunRecord[]): Promise<void> {
+    const { pool, store } = this.#parts;
+    const ids = new Set(open.map(({ id }) => id));
+    for (const session of await pool.tagged()) {
+      const run = session.pane.run ?? "";
+      if (!ids.has(run) && (await store.has(run))) await pool.release(session, { cooldown: false });
+    }
+  }
+
+  async #holding(task: TaskFile, run: () => Promise<void>): Promise<void> {
+    const key = taskKey(task);
+    this.#running.add(key);
+    try {
+      await run();
+    } finally {
+      this.#running.delete(key);
+    }
+  }
+}

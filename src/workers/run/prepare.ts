@@ -1,0 +1,97 @@
+import { createHash, randomUUID } from "node:crypto";
+import type { Config } from "../../config/config.ts";
+import type { Priority } from "../../core/task.ts";
+import { claim, unclaim } from "../../ledger/claim.ts";
+import { readClaimed } from "../../ledger/read-task.ts";
+import { shelveClaimed } from "../../ledger/shelve.ts";
+import type { LocalJob } from "../../queue/host-fetcher.ts";
+import type { RunParts } from "./parts.ts";
+import { type RunRecord, taskOf } from "./record.ts";
+
+/** How soon a job is looked at again whose file is being written. */
+const UNFINISHED_RETRY_MS = 500;
+/** What an agent is told that goes on with a session in which the task's own prompt stands already. */
+const GO_ON =
+  "This session was interrupted before the task above was finished. Look at what is done already, then go on.";
+
+/** Journals a run, claims the task's file and writes what the agent needs; null when there is nothing to run. */
+export async function prepareRun(parts: RunParts, job: LocalJob, session: string): Promise<RunRecord | null> {
+  const { store } = parts;
+  const record = newRecord(job, session, parts.config);
+  await store.create(record);
+  if (!(await claimed(parts, job, record))) {
+    await store.remove(record.id);
+    return null;
+  }
+  const parsed = await readClaimed(taskOf(record));
+  if (!parsed.ok) {
+    await reject(parts, record, parsed.reason);
+    return null;
+  }
+  const { priority, timeoutMs } = parsed.header;
+  const promptHash = createHash("sha256").update(parsed.prompt).digest("hex");
+  const resume = job.payload.resume?.promptHash === promptHash ? job.payload.resume : null;
+  await store.writePrompt(record.id, resume === null ? parsed.prompt : GO_ON);
+  return {
+    ...record,
+    priority,
+    promptHash,
+    model: modelFor(priority, parts.config),
+    timeoutMs: timeoutMs ?? record.timeoutMs,
+    claudeSession: resume?.session ?? record.claudeSession,
+    resumed: resume !== null,
+  };
+}
+
+/** The run never reached an agent: its file and its job wait again. */
+export async function takeBack({ store, fetcher }: RunParts, record: RunRecord): Promise<void> {
+  await unclaim(taskOf(record));
+  await fetcher.putBack(record.job);
+  await store.remove(record.id);
+}
+
+async function claimed({ fetcher, events }: RunParts, job: LocalJob, record: RunRecord): Promise<boolean> {
+  const task = taskOf(record);
+  const result = await claim(task, job.payload.fingerprint);
+  if (result === "unfinished") await fetcher.putBack(job.id, UNFINISHED_RETRY_MS);
+  if (result === "gone") {
+    await fetcher.complete(job.id, { result: "cancelled" });
+    events.emit({ type: "cancelled", task, id: job.id });
+  }
+  return result === "claimed";
+}
+
+/** It was edited into something that cannot be run. */
+async function reject({ store, fetcher, events }: RunParts, record: RunRecord, reason: string): Promise<void> {
+  const task = taskOf(record);
+  const error = { code: "TASK_INVALID", message: reason };
+  const path = await shelveClaimed(task, "failed", { result: "rejected", finishedAt: new Date(), error });
+  await fetcher.fail(record.job, new Error(`${error.code}: ${reason}`));
+  await store.remove(record.id);
+  events.emit({ type: "rejected", task, id: record.job, reason, path });
+}
+
+function newRecord(job: LocalJob, session: string, config: Config): RunRecord {
+  const { project, name, header, reason, attempts } = job.payload;
+  return {
+    id: `${job.id}-${job.start}`,
+    job: job.id,
+    project,
+    name,
+    priority: header.priority,
+    reason,
+    session,
+    model: modelFor(header.priority, config),
+    claudeSession: randomUUID(),
+    resumed: false,
+    attempt: attempts + 1,
+    promptHash: "",
+    timeoutMs: config.claude.timeoutMs,
+    preparedAtMs: Date.now(),
+    state: { name: "prepared" },
+  };
+}
+
+function modelFor(priority: Priority, { claude: { models } }: Config): string {
+  return priority === "critical" ? models.critical : models.default;
+}

@@ -1,0 +1,48 @@
+import { z } from "zod";
+import { runEnd } from "../../core/outcome.ts";
+import { PRIORITIES, type TaskFile } from "../../core/task.ts";
+
+const text = z.string();
+const ms = z.number();
+
+/** What `run.json` holds: written before each step is taken, so that a restart knows which were. */
+export const runRecord = z.object({
+  /** The job's id and the number of its start: `k3f9x2abcd-1`. */
+  id: text,
+  job: text,
+  project: text,
+  name: text,
+  priority: z.enum(PRIORITIES),
+  reason: text,
+  session: text,
+  model: text,
+  /** Claude Code's own session id, and whether it is one that an earlier run began. */
+  claudeSession: z.uuid(),
+  resumed: z.boolean(),
+  /** Counting this one. */
+  attempt: z.int().min(1),
+  /** Of the prompt: a task that was edited is not resumed. */
+  promptHash: text,
+  timeoutMs: ms,
+  preparedAtMs: ms,
+  state: z.discriminatedUnion("name", [
+    z.object({ name: z.literal("prepared") }),
+    z.object({ name: z.literal("launched"), atMs: ms }),
+    z.object({
+      name: z.literal("ended"),
+      launchedAtMs: ms,
+      atMs: ms,
+      end: runEnd,
+      submitted: z.boolean(),
+      screen: text.nullable(),
+    }),
+    z.object({ name: z.literal("closed"), atMs: ms }),
+  ]),
+});
+
+export type RunRecord = z.infer<typeof runRecord>;
+
+/** The task that a run is for. */
+export function taskOf({ project, name }: RunRecord): TaskFile {
+  return { project, name };
+}

@@ -1,0 +1,82 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { describeNeed } from "../claude/dialogs.ts";
+import type { Need, Phase } from "../claude/phase.ts";
+import type { Session } from "../tmux/pool.ts";
+import { RunFiles } from "./files.ts";
+import { type EndedState, finishRun } from "./finish.ts";
+import type { RunParts } from "./parts.ts";
+import { type RunRecord, taskOf } from "./record.ts";
+import { watchRun } from "./watch.ts";
+
+/** A limit is met at the first request: an agent that works for so long has passed it. */
+const PROBE_MS = 10_000;
+
+/** Sees a launched run to its end and finishes it. When the signal aborts, the agent goes on and the run stays open. */
+export async function seeRun(
+  parts: RunParts,
+  record: RunRecord,
+  session: Session | null,
+  signal: AbortSignal,
+): Promise<void> {
+  const files = new RunFiles(parts.store, record.id);
+  const state = await ended(parts, record, session, files, signal);
+  if (state !== null) await finishRun({ parts, record, state, files, session }, signal);
+}
+
+async function ended(
+  parts: RunParts,
+  record: RunRecord,
+  session: Session | null,
+  files: RunFiles,
+  signal: AbortSignal,
+): Promise<EndedState | null> {
+  if (record.state.name === "ended") {
+    // They tell where the transcript is.
+    await files.newEvents();
+    return record.state;
+  }
+  const { config, store } = parts;
+  const launchedAtMs = record.state.name === "launched" ? record.state.atMs : record.preparedAtMs;
+  const limits = {
+    promptTimeoutMs: config.promptTimeoutMs,
+    timeoutMs: record.timeoutMs,
+    attentionTimeoutMs: config.claude.attentionTimeoutMs,
+  };
+  const over = new AbortController();
+  let isSubmitted = false;
+  const onPhase = (phase: Phase) => {
+    if (phase.name === "attention") tellNeed(parts, record, session, phase.need).catch(parts.onError);
+    if (phase.name !== "running" || isSubmitted) return;
+    isSubmitted = true;
+    tellSubmitted(parts, record);
+    passProbe(parts, over.signal).catch(parts.onError);
+  };
+  const seen = await watchRun({ record, launchedAtMs, store, files, limits, onPhase }, signal);
+  over.abort();
+  if (seen === null) return null;
+  const screen = seen.end.kind === "finished" ? null : await screenOf(parts, session);
+  const state: EndedState = { name: "ended", launchedAtMs, ...seen, screen };
+  await store.save({ ...record, state });
+  return state;
+}
+
+function tellSubmitted({ events }: RunParts, record: RunRecord): void {
+  const { id: run, job: id, session } = record;
+  events.emit({ type: "submitted", task: taskOf(record), id, session, run });
+}
+
+async function passProbe({ hold }: RunParts, over: AbortSignal): Promise<void> {
+  const worked = await sleep(PROBE_MS, true, { signal: over }).catch(() => false);
+  if (worked) await hold.passed();
+}
+
+async function tellNeed(parts: RunParts, record: RunRecord, session: Session | null, need: Need): Promise<void> {
+  const screen = (await screenOf(parts, session)) ?? "";
+  const what = describeNeed(need, screen);
+  const task = taskOf(record);
+  parts.events.emit({ type: "attention", task, id: record.job, session: record.session, what, screen });
+}
+
+async function screenOf({ tmux }: RunParts, session: Session | null): Promise<string | null> {
+  return session === null ? null : await tmux.screen(session.pane).catch(() => null);
+}

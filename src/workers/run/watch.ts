@@ -1,0 +1,109 @@
+import { watch } from "node:fs";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { RunEnd } from "../../core/outcome.ts";
+import { Wake } from "../../core/wake.ts";
+import { isTakenBack } from "../../ledger/claim.ts";
+import { afterEvent, afterLook, dueMs, type Look, type Phase, type PhaseLimits } from "../claude/phase.ts";
+import { isAlive } from "../process.ts";
+import type { RunFiles } from "./files.ts";
+import type { RunRecord } from "./record.ts";
+import { type RunStore, runTag } from "./store.ts";
+
+/** How often a run is looked at when nothing wakes us: for what leaves no file behind, such as a killed process. */
+const LOOK_MS = 1_000;
+const EXIT_FILE_MS = 300;
+const EXIT_POLL_MS = 20;
+
+export interface WatchedRun {
+  readonly record: RunRecord;
+  readonly launchedAtMs: number;
+  readonly store: RunStore;
+  readonly files: RunFiles;
+  readonly limits: PhaseLimits;
+  /** Called with each new phase but the last. */
+  readonly onPhase: (phase: Phase) => void;
+}
+
+/** A run that was seen to its end. */
+export interface SeenRun {
+  readonly atMs: number;
+  readonly end: RunEnd;
+  /** Whether the agent ever took the prompt: only then is there a session to go on with. */
+  readonly submitted: boolean;
+}
+
+interface Progress {
+  readonly phase: Phase;
+  readonly movedAtMs: number;
+  readonly submitted: boolean;
+  /** When the last look was taken. */
+  readonly lookedAtMs: number;
+}
+
+/** Sees a launched run through to its end. Resolves with null when the signal aborts first: the run goes on by itself. */
+export async function watchRun(run: WatchedRun, signal: AbortSignal): Promise<SeenRun | null> {
+  const wake = new Wake();
+  const { store, record, launchedAtMs } = run;
+  const watchers = [store.pathOf(record.id), store.pathOf(record.id, "events")].map((path) => watch(path, wake.poke));
+  for (const watcher of watchers) watcher.on("error", wake.poke);
+  try {
+    let progress: Progress = {
+      phase: { name: "launching", sinceMs: launchedAtMs },
+      movedAtMs: launchedAtMs,
+      submitted: false,
+      lookedAtMs: launchedAtMs,
+    };
+    while (!signal.aborted) {
+      progress = await step(run, progress);
+      const { phase, submitted, lookedAtMs } = progress;
+      if (phase.name === "ended") return { atMs: phase.sinceMs, end: phase.end, submitted };
+      await wake.wait(dueMs(phase, lookedAtMs) ?? LOOK_MS, signal);
+    }
+    return null;
+  } finally {
+    for (const watcher of watchers) watcher.close();
+  }
+}
+
+/** One look, then every event that was kept before it: so a process that is gone cannot hide the Stop it left. */
+async function step(run: WatchedRun, before: Progress): Promise<Progress> {
+  const seen = { ...(await look(run.files)), cancelled: await isTakenBack(run.record) };
+  let progress = { ...before, lookedAtMs: seen.atMs };
+  for (const { event, atMs } of await run.files.newEvents()) {
+    const isOurs = event.session_id === run.record.claudeSession;
+    const phase = isOurs ? afterEvent(progress.phase, event, atMs, runTag(run.record.id)) : progress.phase;
+    progress = moved(run, progress, phase, Math.max(progress.movedAtMs, atMs));
+  }
+  const movedAtMs = Math.max(progress.movedAtMs, await run.files.transcriptMovedAtMs());
+  return moved(run, progress, afterLook(progress.phase, { ...seen, movedAtMs }, run.limits), movedAtMs);
+}
+
+function moved(run: WatchedRun, before: Progress, phase: Phase, movedAtMs: number): Progress {
+  if (phase.name !== before.phase.name && phase.name !== "ended") run.onPhase(phase);
+  return { ...before, phase, movedAtMs, submitted: before.submitted || phase.name === "running" };
+}
+
+async function look(files: RunFiles): Promise<Omit<Look, "movedAtMs" | "cancelled">> {
+  const process = await files.process();
+  const alive = process === null || (await isAlive(process));
+  const exitCode = alive ? await files.exitCode() : await exitCodeSoon(files);
+  const live = process === null ? null : await files.liveStatus(process.pid);
+  return {
+    atMs: Date.now(),
+    alive,
+    exitCode,
+    status: live?.status ?? null,
+    statusSinceMs: live?.statusUpdatedAt ?? 0,
+    waitingFor: live?.waitingFor ?? null,
+  };
+}
+
+/** The launch script writes the code a moment after the agent is gone, unless it was killed with it. */
+async function exitCodeSoon(files: RunFiles): Promise<number | null> {
+  const deadline = performance.now() + EXIT_FILE_MS;
+  for (;;) {
+    const code = await files.exitCode();
+    if (code !== null || performance.now() > deadline) return code;
+    await sleep(EXIT_POLL_MS);
+  }
+}
