@@ -1,4 +1,4 @@
-import { readdir, readFile, stat } from "node:fs/promises";
+import { open, readdir, readFile, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { z } from "zod";
 import { parseJson } from "../../core/json.ts";
@@ -72,9 +72,12 @@ export class RunFiles {
     return text === null ? null : (liveStatus.safeParse(parseJson(text)).data ?? null);
   }
 
-  /** Whether there is a conversation that another run could go on with. */
-  async hasTranscript(): Promise<boolean> {
-    return (await this.transcriptMovedAtMs()) > 0;
+  /** Whether there is a conversation that another run could go on with: the transcript begins before the prompt is in it. */
+  async hasConversation(): Promise<boolean> {
+    const handle = this.#transcript === null ? null : await open(this.#transcript).catch(() => null);
+    if (handle === null) return false;
+    for await (const line of handle.readLines()) if (line.includes('"type":"user"')) return true;
+    return false;
   }
 
   /** When the transcript last grew, 0 where there is none yet. */

@@ -8,6 +8,7 @@ import type { LocalPayload } from "../../queue/payload.ts";
 import { endAgent, endAgentTree } from "../claude/end-agent.ts";
 import { readLimitReset } from "../claude/limit-reset.ts";
 import { readUsage } from "../claude/usage.ts";
+import { isAlive, type ProcessId } from "../process.ts";
 import type { Session } from "../tmux/pool.ts";
 import type { RunFiles } from "./files.ts";
 import type { RunParts } from "./parts.ts";
@@ -24,6 +25,9 @@ export interface EndedRun {
 
 export type EndedState = Extract<RunRecord["state"], { name: "ended" }>;
 
+/** How long a living agent may take to write its conversation down. */
+const KEPT_MS = 2_000;
+const KEPT_POLL_MS = 20;
 /** How soon a step is tried again that failed, such as writing to a full disk. */
 const RETRY_MS = 5_000;
 /** Ends before the prompt was taken say that the session itself may be at fault. */
@@ -48,12 +52,20 @@ export async function finishRun(run: EndedRun, signal: AbortSignal): Promise<voi
 async function finishOnce(run: EndedRun): Promise<void> {
   const { files, parts, record, state } = run;
   const agent = await files.process();
+  if (state.end.kind !== "finished" && state.submitted && agent !== null) await untilKept(files, agent);
   if (state.end.kind !== "finished") await endAgentTree(agent, parts.store.pathOf(record.id));
   else if (agent !== null) await endAgent(agent);
   const { attempts, backoffMs } = parts.config.claude;
   const resetsAtMs = await resetOf(run);
   const verdict = judge({ end: state.end, attempt: record.attempt, attempts, backoffMs, resetsAtMs }, parts.now());
   await carryOut(verdict, run);
+}
+
+/** An agent that is ended within a moment of its prompt would take the conversation with it. */
+async function untilKept(files: RunFiles, agent: ProcessId): Promise<void> {
+  const deadline = performance.now() + KEPT_MS;
+  while (performance.now() < deadline && !(await files.hasConversation()) && (await isAlive(agent)))
+    await sleep(KEPT_POLL_MS);
 }
 
 async function carryOut(verdict: Verdict, run: EndedRun): Promise<void> {
@@ -95,7 +107,7 @@ async function carryOut(verdict: Verdict, run: EndedRun): Promise<void> {
 async function giveBack(run: EndedRun, left: Pick<LocalPayload, "attempts">, delayMs: number): Promise<void> {
   const { parts, record, files } = run;
   const { claudeSession: session, promptHash } = record;
-  const resume = (await files.hasTranscript()) ? { session, promptHash } : null;
+  const resume = (await files.hasConversation()) ? { session, promptHash } : null;
   await parts.fetcher.amend(record.job, { ...left, resume });
   await unclaim(taskOf(record));
   await close(run);
