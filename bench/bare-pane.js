@@ -13,7 +13,7 @@ export async function openBarePane({ dir, tmux }, agent) {
   await tmux("set-option", "-w", "-t", "bare", "remain-on-exit", "on");
   let isArmed = true;
   const watcher = watch(inbox, () => {
-    if (isArmed) void tmux("respawn-pane", "-k", "-t", "bare", ...agent);
+    if (isArmed) tmux("respawn-pane", "-k", "-t", "bare", ...agent).catch(console.error);
     isArmed = false;
   });
   return {

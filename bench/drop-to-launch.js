@@ -13,6 +13,8 @@ import { figuresOf, table } from "./figures.js";
 import { measureLaunches } from "./launches.js";
 
 const LIMIT_MS = { moved: 100, inPlace: 400 };
+/** A launch that never comes ends the benchmark. */
+const ROUND_TIMEOUT_MS = 30_000;
 
 const { values } = parseArgs({
   options: {
@@ -26,7 +28,8 @@ if (!Number.isInteger(rounds) || rounds < 1) throw new Error("--rounds takes a w
 
 const interruption = new AbortController();
 for (const name of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(name, () => interruption.abort());
-const launches = await measureLaunches(rounds, interruption.signal).catch((error) => {
+const signal = AbortSignal.any([interruption.signal, AbortSignal.timeout((rounds + 1) * ROUND_TIMEOUT_MS)]);
+const launches = await measureLaunches(rounds, signal).catch((error) => {
   if (interruption.signal.aborted) process.exit(130);
   throw error;
 });

@@ -24,7 +24,8 @@ export function startQueue(sandbox, [command, ...args], signal) {
   const settings = {
     state_dir: state,
     tmux: { socket_name: socket },
-    dispatcher: { projects_dir: join(dir, "projects") },
+    // The agent ends before it takes a prompt: its session must not rest for that.
+    dispatcher: { projects_dir: join(dir, "projects"), cooldown: "1ms" },
     pool: { autonomous: { min: 1, max: 1 } },
     claude: { command, args, attempts: 1 },
   };
@@ -48,7 +49,7 @@ export function startQueue(sandbox, [command, ...args], signal) {
     stop: async () => {
       daemon.kill("SIGTERM");
       await exited;
-      await shutdownRedis(join(state, "redis", "redis.sock"));
+      await shutdownRedis(join(state, "redis.sock"));
     },
   };
 }
