@@ -103,13 +103,13 @@ describe.each(versions)("Claude Code %s", (version) => {
     expect(Buffer.byteLength(prompts["long"] ?? "")).toBeGreaterThan(300_000);
   }, 180_000);
 
-  test("refused by the API, the task is in failed/ with the reason and the session is free again", async () => {
+  test("refused by the API for good, the task is in failed/ with the reason and the session is free again", async () => {
     await start({ sessions: 1 });
     reply = ({ prompt }) =>
-      prompt.includes("forbidden") ? { kind: "error", status: 403 } : { kind: "text", text: "Fine." };
+      prompt.includes("forbidden") ? { kind: "error", status: 404 } : { kind: "text", text: "Fine." };
     await queue.drop("forbidden.md", "forbidden\n");
     await queue.settled("failed", 1, 60_000);
-    expect(await queue.read("failed", "forbidden.md")).toContain("| error | RUN_UNAUTHORISED: ");
+    expect(await queue.read("failed", "forbidden.md")).toContain("| error | RUN_API_ERROR: model_not_found: ");
     await queue.drop("allowed.md", "allowed\n");
     expect(await queue.settled("done", 1, 60_000)).toEqual(["allowed.md"]);
   });
