@@ -1,5 +1,5 @@
 import { readFile } from "node:fs/promises";
-import { execa } from "execa";
+import { isSystemError } from "../core/errors.ts";
 
 /** A process as one tells it from a later one with the same pid. */
 export interface ProcessId {
@@ -10,9 +10,9 @@ export interface ProcessId {
 
 /** Whether exactly this process still runs. One that ended and was not reaped yet does not. */
 export async function isAlive({ pid, startTime }: ProcessId): Promise<boolean> {
-  if (startTime === null) return await isAliveByPs(pid);
   const stat = await readStat(pid);
-  return stat !== null && stat.startTime === startTime && stat.state !== "Z" && stat.state !== "X";
+  if (stat === null) return process.platform !== "linux" && exists(pid);
+  return (startTime === null || stat.startTime === startTime) && stat.state !== "Z" && stat.state !== "X";
 }
 
 /** The process that has a pid now, or null when none has. */
@@ -44,7 +44,10 @@ async function readStat(pid: number): Promise<{ state: string; foreground: numbe
   return { state: fields[0] ?? "", foreground: Number(fields[5]), startTime: fields[19] ?? "" };
 }
 
-async function isAliveByPs(pid: number): Promise<boolean> {
-  const { stdout } = await execa("ps", ["-o", "stat=", "-p", String(pid)], { reject: false });
-  return stdout.trim() !== "" && !stdout.trim().startsWith("Z");
+function exists(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch (error) {
+    return isSystemError(error, "EPERM");
+  }
 }

@@ -10,6 +10,9 @@ function statOf(pid: number): string[] {
   return text.slice(text.lastIndexOf(")") + 2).split(" ");
 }
 
+/** No process has this id, so there is nothing of it in /proc. */
+const NOBODY = 2 ** 22 + 1;
+
 const identify = (pid: number): ProcessId => ({ pid, startTime: statOf(pid)[19] ?? "" });
 
 /** A shell that runs a script; what it prints comes line by line. */
@@ -83,7 +86,7 @@ describe("the process that has a pid", () => {
   });
 });
 
-describe("where there is no start time to tell by, ps is asked", () => {
+describe("where there is no start time to tell by, the process id alone does", () => {
   test("a process is alive while it runs, and no longer", async () => {
     const { child, id, exited } = await lasting();
     expect(await isAlive({ pid: id.pid, startTime: null })).toBe(true);
@@ -95,6 +98,30 @@ describe("where there is no start time to tell by, ps is asked", () => {
   test("a process that only waits to be reaped is not", async () => {
     const { pid } = await zombie();
     expect(await isAlive({ pid, startTime: null })).toBe(false);
+  });
+});
+
+describe("where there is no /proc, the system is asked for the process id", () => {
+  test.each([
+    ["linux", false],
+    ["darwin", true],
+  ])("which says nothing on %s", async (platform, alive) => {
+    vi.spyOn(process, "platform", "get").mockReturnValue(platform === "linux" ? "linux" : "darwin");
+    vi.spyOn(process, "kill").mockReturnValue(true);
+    expect(await isAlive({ pid: NOBODY, startTime: null })).toBe(alive);
+  });
+
+  test("a process of somebody else is alive, one that is gone is not", async () => {
+    vi.spyOn(process, "platform", "get").mockReturnValue("darwin");
+    const kill = vi.spyOn(process, "kill");
+    kill.mockImplementation(() => {
+      throw Object.assign(new Error("not yours"), { code: "EPERM" });
+    });
+    expect(await isAlive({ pid: NOBODY, startTime: null })).toBe(true);
+    kill.mockImplementation(() => {
+      throw Object.assign(new Error("gone"), { code: "ESRCH" });
+    });
+    expect(await isAlive({ pid: NOBODY, startTime: null })).toBe(false);
   });
 });
 
