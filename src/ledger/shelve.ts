@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { appendFile, copyFile, lstat, mkdir, readFile, rm } from "node:fs/promises";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import writeFileAtomic from "write-file-atomic";
 import { isSystemError } from "../core/errors.ts";
 import type { TaskFile } from "../core/task.ts";
@@ -17,7 +17,11 @@ import { readOriginal } from "./read-task.ts";
  */
 export async function shelveClaimed(task: TaskFile, shelf: Shelf, footer: Footer): Promise<string> {
   const claimed = claimedPath(task);
-  const path = (await findShelved(task, shelf, footer.run)) ?? (await writeShelved(task, shelf, claimed, footer));
+  // Named for the run, so that a repetition clears away what a crash left of it.
+  const draft = join(shelfDir(task.project, shelf), `.${footer.run ?? randomUUID()}.draft`);
+  const shelved = await findShelved(task, shelf, footer.run);
+  const path = shelved ?? (await writeShelved(task, shelf, draft, footer));
+  await rm(draft, { force: true });
   await rm(claimed, { force: true });
   return path;
 }
@@ -31,10 +35,9 @@ export async function rejectTask(task: TaskFile, footer: Footer): Promise<string
   return await shelveClaimed(task, "failed", footer);
 }
 
-async function writeShelved(task: TaskFile, shelf: Shelf, from: string, footer: Footer): Promise<string> {
-  const dir = shelfDir(task.project, shelf);
-  await mkdir(dir, { recursive: true });
-  const draft = join(dir, `.${randomUUID()}.draft`);
+async function writeShelved(task: TaskFile, shelf: Shelf, draft: string, footer: Footer): Promise<string> {
+  const from = claimedPath(task);
+  await mkdir(dirname(draft), { recursive: true });
   try {
     if (await isLarge(from)) {
       await copyFile(from, draft);

@@ -90,5 +90,5 @@ test("the same with agents and sessions killed in between: at most the killed at
   expect(killed).toBeGreaterThan(0);
   expect((await starts()).length).toBeLessThanOrEqual(total + killed);
   expect(await queue.names("failed")).toEqual([]);
-  expect((await queue.names("done")).length).toBe(total);
+  expect((await queue.names("done")).filter((name) => !name.startsWith(".")).length).toBe(total);
 }, 400_000);
