@@ -1,23 +1,47 @@
-import type { Config } from "./config/config.ts";
+import { getRequestListener } from "@hono/node-server";
+import type { Hono } from "hono";
+import { type Config, isDelegating } from "./config/config.ts";
 import { childEnvironment } from "./config/environment.ts";
+import { Controls } from "./control/controls.ts";
 import { TaskEvents } from "./core/events.ts";
 import type { Service } from "./core/service.ts";
+import type { TaskFile } from "./core/task.ts";
 import type { Hold } from "./core/verdict.ts";
-import { Host } from "./host.ts";
+import { Host, starting } from "./host.ts";
 import { Door } from "./producers/door.ts";
 import { InboxWatcher } from "./producers/inbox-watcher.ts";
 import { type RedisAddress, untilReachable } from "./queue/connection.ts";
+import { Counters } from "./queue/counters.ts";
 import { EmbeddedRedis } from "./queue/embedded-redis.ts";
-import { HostFetcher } from "./queue/host-fetcher.ts";
+import { Fetcher } from "./queue/fetcher.ts";
+import { DELEGATED_QUEUE, LOCAL_QUEUE } from "./queue/names.ts";
+import { delegatedPayload, localPayload } from "./queue/payload.ts";
 import { TaskQueues } from "./queue/task-queues.ts";
+import { createApi } from "./server/api.ts";
+import { guard } from "./server/guard.ts";
+import { HttpServer } from "./server/http-server.ts";
 import { checkClaudeVersion } from "./workers/claude/version.ts";
+import type { DelegationParts } from "./workers/delegation/parts.ts";
+import { DelegationWorker } from "./workers/delegation-worker.ts";
 import { PoolHold } from "./workers/pool-hold.ts";
-import { RoutingWorker } from "./workers/routing-worker.ts";
+import { Reaper } from "./workers/reaper.ts";
+import { routingWorker } from "./workers/routing-worker.ts";
+import { RunBoard } from "./workers/run/board.ts";
 import { LocalRuns } from "./workers/run/local-runs.ts";
 import { RunStore } from "./workers/run/store.ts";
+import { Secutools } from "./workers/secutools/client.ts";
 import { Pool } from "./workers/tmux/pool.ts";
 import { Tmux } from "./workers/tmux/tmux.ts";
 import { TmuxWorker } from "./workers/tmux-worker.ts";
+
+/** Everyone else keeps the global Request and Response. */
+const listenerOf = (api: Hono) => getRequestListener(api.fetch, { overrideGlobalObjects: false });
+
+type Shared = {
+  readonly address: RedisAddress;
+  readonly workspace: string;
+  readonly onError: (error: unknown) => void;
+};
 
 export interface AppOptions {
   readonly config: Config;
@@ -39,6 +63,7 @@ export class App implements Service {
   readonly #options: AppOptions;
   readonly #environment: Readonly<Record<string, string>>;
   readonly #started: Service[] = [];
+  #server: HttpServer | null = null;
 
   constructor(options: AppOptions) {
     this.#options = options;
@@ -58,29 +83,80 @@ export class App implements Service {
     }
   }
 
+  /** Where the server answers, once started. */
+  get url(): string | null {
+    return this.#server?.url ?? null;
+  }
+
   async stop(): Promise<void> {
     for (const service of this.#started.splice(0).reverse()) await service.stop();
   }
 
   async #startAll(): Promise<void> {
-    const { config, onError, onHold, now = Date.now } = this.#options;
-    const { events, tmux } = this;
+    const { config, onError, now = Date.now } = this.#options;
+    const { events } = this;
     const host = await this.#run(new Host(config.stateDir));
+    const server = await this.#run(new HttpServer({ ...config.server, listener: starting }));
+    this.#server = server;
     await checkClaudeVersion(config.claude, this.#environment);
     const address = await this.#redis();
-    const shared = { address, workspace: config.workspace, onError };
+    const shared: Shared = { address, workspace: config.workspace, onError };
     const queues = await this.#run(new TaskQueues({ ...shared, retentionMs: config.retention.jobsMs }));
-    const fetcher = await this.#run(new HostFetcher({ ...shared, host: host.id }));
+    const { runs, ...local } = await this.#startLocal(shared, host.id);
+    const { reaper, parts: delegation } = await this.#startDelegated(shared, queues);
+    const auto = isDelegating(config) ? { auto: config.secutools.auto } : null;
+    await this.#run(routingWorker({ ...shared, queues, delegation: auto, events }));
+    const projects = { projectsDir: config.projectsDir, listed: config.dedicated.map(({ project }) => project) };
+    const isRunning = (task: TaskFile) => runs.isRunning(task);
+    const door = new Door({ queues, events, isRunning, onWithdrawn: () => reaper.wake(), onError });
+    await this.#run(new InboxWatcher({ projects, door, sweepIntervalMs: config.sweepIntervalMs, onError }));
+    this.#serve(new Controls({ ...local, queues, delegation, projects, now }), host, server);
+  }
+
+  async #startLocal(shared: Shared, host: string) {
+    const { config, onError, onHold, now = Date.now } = this.#options;
+    const { events, tmux } = this;
+    const fetcher = await this.#run(new Fetcher({ ...shared, queue: LOCAL_QUEUE, payload: localPayload, token: host }));
     const pool = this.#pool();
     const hold = new PoolHold({ stateDir: config.stateDir, now, onChange: onHold });
     const store = new RunStore(config.stateDir);
     await store.prune(config.retention.runsMs);
-    const runs = new LocalRuns({ config, tmux, pool, hold, fetcher, store, events, now, onError });
+    const board = new RunBoard();
+    const runs = new LocalRuns({ config, tmux, pool, hold, fetcher, store, board, events, now, onError });
     await this.#run(new TmuxWorker({ fetcher, pool, hold, runs, onError }));
-    await this.#run(new RoutingWorker({ queues, delegation: null, events }));
-    const projects = { projectsDir: config.projectsDir, listed: config.dedicated.map(({ project }) => project) };
-    const door = new Door({ queues, events, isRunning: (task) => runs.isRunning(task), onError });
-    await this.#run(new InboxWatcher({ projects, door, sweepIntervalMs: config.sweepIntervalMs, onError }));
+    return { runs, pool, hold, board };
+  }
+
+  /** Without a key, what waits for secutools goes to the local pool, and what is out is not lost. */
+  async #startDelegated(shared: Shared, queues: TaskQueues): Promise<{ reaper: Reaper; parts: DelegationParts }> {
+    const { config, onError, now = Date.now } = this.#options;
+    const { secutools: settings } = config;
+    const client = isDelegating(config) ? new Secutools(config.secutools) : null;
+    if (client !== null) this.#started.push({ start: async () => {}, stop: async () => await client.close() });
+    const counters = await this.#run(new Counters(shared));
+    const fetcher = await this.#run(
+      new Fetcher({
+        ...shared,
+        queue: DELEGATED_QUEUE,
+        payload: delegatedPayload,
+        // The same for all hosts: what is out belongs to none of them.
+        token: "secutools",
+        ratePerSecond: settings.rateLimit,
+      }),
+    );
+    const parts = { settings, client, queues, fetcher, counters, events: this.events, now, onError };
+    const reaper = await this.#run(new Reaper({ ...shared, parts }));
+    await this.#run(new DelegationWorker(parts));
+    return { reaper, parts };
+  }
+
+  /** On its address for everyone who may come, and on the daemon's socket for its own user. */
+  #serve(controls: Controls, host: Host, server: HttpServer): void {
+    const { config, onError } = this.#options;
+    const api = createApi({ controls, guard: guard(config.server), onError });
+    const trusted = createApi({ controls, guard: async (_context, next) => await next(), onError });
+    server.serve(listenerOf(api));
+    host.serve(listenerOf(trusted));
   }
 
   async #redis(): Promise<RedisAddress> {

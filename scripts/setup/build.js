@@ -11,7 +11,7 @@ export const build = () =>
     console.error("ccl-queue: building (tsc)");
     clean();
     await run(packagedProgram("tsc"), "-p", "tsconfig.build.json");
-    chmodSync(join(DIST, "main.js"), 0o755);
+    for (const program of ["main.js", "ccl-delegate.js"]) chmodSync(join(DIST, program), 0o755);
   });
 
 export const rebuild = () => {

@@ -4,21 +4,33 @@ import { join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import pino from "pino";
 import { App } from "../app.ts";
+import type { Config } from "../config/config.ts";
 import { demoConfig } from "../config/demo-config.ts";
 import { childEnvironment } from "../config/environment.ts";
 import { describeEvent, describeHold } from "../core/describe-event.ts";
 import type { TaskEvent } from "../core/events.ts";
 import { taskLabel } from "../core/task.ts";
 import { inboxDir } from "../ledger/layout.ts";
+import { DemoSecutools } from "./demo-secutools.ts";
 import { errorLog, logEvents } from "./log.ts";
 import { runUntilStopped } from "./run-until-stopped.ts";
 
 const PROJECT = fileURLToPath(new URL("../../demo", import.meta.url));
-const SAMPLE = "hello.md";
+/** One for the local pool, one that may leave the machine. */
+const SAMPLES = ["hello.md", "notes.md"];
 
-/** `ccl-queue demo`: the whole queue on the bundled project, with an agent that needs no login. */
+/** `ccl-queue demo`: the whole queue on the bundled project, with an agent and a platform that need no login. */
 export async function demo(): Promise<void> {
-  const config = demoConfig(PROJECT);
+  const platform = new DemoSecutools(join(PROJECT, "secutools.js"));
+  await platform.start();
+  try {
+    await demoWith(demoConfig(PROJECT, platform.address));
+  } finally {
+    await platform.stop();
+  }
+}
+
+async function demoWith(config: Config): Promise<void> {
   const logFile = join(config.stateDir, "ccl-queue.log");
   await mkdir(config.stateDir, { recursive: true });
   const log = pino({ base: null }, pino.destination({ dest: logFile, sync: true }));
@@ -33,13 +45,15 @@ export async function demo(): Promise<void> {
   app.events.on(narrate(performance.now(), config.tmuxSocket));
 
   say(
-    "ccl-queue demo: a demo agent plays Claude Code, so no login is needed.",
+    "ccl-queue demo: a demo agent plays Claude Code and a stand-in plays secutools, so no login is needed.",
     `Starting Redis in ${here(config.stateDir)} and ${config.pool.min} tmux sessions on a server of their own …`,
     "",
   );
   try {
     await runUntilStopped(app, {
-      onStarted: dropSample,
+      onStarted: async () => {
+        for (const sample of SAMPLES) await drop(sample);
+      },
       onStopping: () => say("", "Stopping: the demo's agents, its tmux server and its Redis end now."),
     });
   } finally {
@@ -47,27 +61,27 @@ export async function demo(): Promise<void> {
   }
 }
 
-/** Drops the sample as operators should: written elsewhere, then moved in whole. */
-async function dropSample(): Promise<void> {
+/** Drops a sample as operators should: written elsewhere, then moved in whole. */
+async function drop(sample: string): Promise<void> {
   const inbox = inboxDir(PROJECT);
   const draft = join(inbox, `.${randomUUID()}.draft`);
   await mkdir(inbox, { recursive: true });
-  await copyFile(join(PROJECT, "tasks", SAMPLE), draft);
-  await rename(draft, join(inbox, SAMPLE));
-  say(`Dropped ${SAMPLE} into ${here(inbox)}/`);
+  await copyFile(join(PROJECT, "tasks", sample), draft);
+  await rename(draft, join(inbox, sample));
+  say(`Dropped ${sample} into ${here(inbox)}/`);
 }
 
-/** Tells each step as it happens, and after the first task what to do next. */
+/** Tells each step as it happens, and after the last sample what to do next. */
 function narrate(startedMs: number, socket: string): (event: TaskEvent) => void {
-  let told = false;
+  let left = SAMPLES.length;
   return (event) => {
     const seconds = ((performance.now() - startedMs) / 1_000).toFixed(1).padStart(6);
     const text = "path" in event ? describeEvent({ ...event, path: here(event.path) }) : describeEvent(event);
     say(`${seconds} s  ${taskLabel(event.task)}  ${text}`);
     if (event.type === "launched") say(`           watch it: tmux -L ${socket} attach -r -t ${event.session}`);
-    if (told || (event.type !== "done" && event.type !== "failed")) return;
-    told = true;
-    sayNext(here(event.path), socket);
+    if (event.type !== "done" && event.type !== "failed") return;
+    left -= 1;
+    if (left === 0) sayNext(here(event.path), socket);
   };
 }
 

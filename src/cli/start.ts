@@ -1,9 +1,8 @@
-import { access } from "node:fs/promises";
 import { App } from "../app.ts";
-import { type Config, configCandidates, loadConfig } from "../config/config.ts";
-import { type Environment, readEnvironment } from "../config/environment.ts";
+import type { Config } from "../config/config.ts";
+import { readEnvironment } from "../config/environment.ts";
 import { describeHold } from "../core/describe-event.ts";
-import { QueueError } from "../core/errors.ts";
+import { findConfig, noConfig } from "./find-config.ts";
 import { createLog, errorLog, logEvents } from "./log.ts";
 import { runUntilStopped } from "./run-until-stopped.ts";
 
@@ -18,10 +17,7 @@ export async function start(options: StartOptions): Promise<void> {
   const config = await findConfig(options.config, readEnvironment());
   if (config !== null) return await run(config);
   if (options.orDemo) return await (await import("./demo.ts")).demo();
-  throw new QueueError("there is no configuration: neither ./ccl-queue.yaml nor ~/.config/ccl-queue/config.yaml", {
-    code: "CONFIG_NOT_FOUND",
-    hint: "`ccl-queue init` writes one here, `ccl-queue demo` needs none",
-  });
+  throw noConfig();
 }
 
 async function run(config: Config): Promise<void> {
@@ -34,26 +30,9 @@ async function run(config: Config): Promise<void> {
   logEvents(log, app.events);
   await runUntilStopped(app, {
     onStarted: () =>
-      log.info(`watching ${watched(config)}; sessions ${sessions(config)} on tmux -L ${config.tmuxSocket}`),
+      log.info(`watching ${watched(config)}; sessions ${sessions(config)} on tmux -L ${config.tmuxSocket}; ${app.url}`),
     onStopping: () => log.info("stopping: agents go on, the next start takes them over"),
   });
-}
-
-/** The configuration that is asked for, else the first that is there, else null. */
-async function findConfig(named: string | undefined, environment: Environment): Promise<Config | null> {
-  const asked = named ?? environment.configFile;
-  if (asked !== null) return loadConfig(asked, environment);
-  for (const file of configCandidates(environment, process.cwd())) {
-    if (await isThere(file)) return loadConfig(file, environment);
-  }
-  return null;
-}
-
-async function isThere(file: string): Promise<boolean> {
-  return await access(file).then(
-    () => true,
-    () => false,
-  );
 }
 
 function watched({ projectsDir, dedicated }: Config): string {

@@ -2,6 +2,8 @@ import { readFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { parse } from "yaml";
 import { isSystemError, messageOf, QueueError } from "../core/errors.ts";
+import type { Provider } from "../core/route.ts";
+import type { Complexity } from "../core/task.ts";
 import type { Environment } from "./environment.ts";
 import { explainIssue } from "./explain-issue.ts";
 import { type ConfigFile, configSchema } from "./schema.ts";
@@ -38,7 +40,30 @@ export interface Config {
   readonly sweepIntervalMs: number;
   /** How long a session rests after a launch that failed. */
   readonly cooldownMs: number;
+  readonly secutools: {
+    /** null = not configured, as is a key that is null: then nothing is delegated. */
+    readonly url: string | null;
+    readonly apiKey: string | null;
+    /** How often the platform is asked about jobs, unless they are fresh or old. */
+    readonly pollIntervalMs: number;
+    /** Requests in flight at most. */
+    readonly concurrency: number;
+    /** Jobs submitted in a second at most. */
+    readonly rateLimit: number;
+    /** A job that is not over by then has failed. */
+    readonly maxAgeMs: number;
+    /** The provider for `preferred_ai: auto`, by `complexity_hint`. */
+    readonly auto: Readonly<Record<Complexity | "none", Provider>>;
+  };
+  readonly server: { readonly host: string; readonly port: number; readonly token: string | null };
   readonly retention: { readonly jobsMs: number; readonly runsMs: number };
+}
+
+/** A configuration with which tasks are delegated. */
+export type Delegating = Config & { readonly secutools: { readonly url: string; readonly apiKey: string } };
+
+export function isDelegating(config: Config): config is Delegating {
+  return config.secutools.url !== null && config.secutools.apiKey !== null;
 }
 
 /** The name that `ccl-queue init` gives the file, and that is looked for in the working directory. */
@@ -60,7 +85,16 @@ export function loadConfig(file: string, environment: Environment): Config {
       hint: "docs/configuration.md lists every key",
     });
   }
-  return deepFreeze(toConfig(parsed.data, dirname(path), environment));
+  const config = toConfig(parsed.data, dirname(path), environment);
+  if (config.secutools.apiKey !== null && config.secutools.url === null) throw urlMissing(path);
+  return deepFreeze(config);
+}
+
+function urlMissing(path: string): QueueError {
+  return new QueueError(`${path}: SECUTOOLS_API_KEY is set, and nothing says where secutools is`, {
+    code: "CONFIG_INVALID",
+    hint: "set secutools.url or SECUTOOLS_URL, or unset the key to delegate nothing",
+  });
 }
 
 function readText(path: string): string {
@@ -115,6 +149,16 @@ function toConfig(file: ConfigFile, base: string, environment: Environment): Con
     promptTimeoutMs: file.dispatcher.prompt_timeout,
     sweepIntervalMs: file.dispatcher.poll_interval,
     cooldownMs: file.dispatcher.cooldown,
+    secutools: {
+      url: environment.secutoolsUrl ?? file.secutools.url,
+      apiKey: environment.secutoolsApiKey,
+      pollIntervalMs: file.secutools.poll_interval,
+      concurrency: file.secutools.concurrency,
+      rateLimit: file.secutools.rate_limit,
+      maxAgeMs: file.secutools.max_age,
+      auto: file.secutools.auto,
+    },
+    server: { ...file.server, token: environment.token },
     retention: { jobsMs: file.retention.jobs, runsMs: file.retention.runs },
   };
 }

@@ -7,8 +7,8 @@ const DAY_MS = 86_400_000;
 const SESSIONS = 3;
 
 /** The configuration of `ccl-queue demo`: everything it starts lives in the demo project and on a tmux server of its own. */
-export function demoConfig(project: string): Config {
-  const { claude, dispatcher } = configSchema.parse({ pool: { dedicated: [{ project }] } });
+export function demoConfig(project: string, platform: { readonly url: string; readonly key: string } | null): Config {
+  const { claude, dispatcher, secutools } = configSchema.parse({ pool: { dedicated: [{ project }] } });
   return {
     workspace: "demo",
     stateDir: join(project, ".state"),
@@ -30,6 +30,16 @@ export function demoConfig(project: string): Config {
     promptTimeoutMs: dispatcher.prompt_timeout,
     sweepIntervalMs: dispatcher.poll_interval,
     cooldownMs: dispatcher.cooldown,
+    secutools: {
+      url: platform?.url ?? null,
+      apiKey: platform?.key ?? null,
+      pollIntervalMs: secutools.poll_interval,
+      concurrency: secutools.concurrency,
+      rateLimit: secutools.rate_limit,
+      maxAgeMs: secutools.max_age,
+      auto: secutools.auto,
+    },
+    server: { host: "127.0.0.1", port: 0, token: null },
     retention: { jobsMs: DAY_MS, runsMs: DAY_MS },
   };
 }

@@ -6,12 +6,22 @@ const variable = z
   .string()
   .optional()
   .transform((value) => (value === undefined || value === "" ? null : value));
-const schema = z.object({ REDIS_URL: variable, CCL_QUEUE_CONFIG: variable });
+const schema = z.object({
+  REDIS_URL: variable,
+  SECUTOOLS_URL: variable,
+  SECUTOOLS_API_KEY: variable,
+  CCL_QUEUE_TOKEN: variable,
+  CCL_QUEUE_CONFIG: variable,
+});
 
 /** The variables that ccl-queue reads, and the operator's home directory. */
 export interface Environment {
   readonly home: string;
   readonly redisUrl: string | null;
+  readonly secutoolsUrl: string | null;
+  readonly secutoolsApiKey: string | null;
+  /** What a client of the server has to show. */
+  readonly token: string | null;
   readonly configFile: string | null;
 }
 
@@ -21,6 +31,9 @@ export function readEnvironment(): Environment {
   return {
     home: homedir(),
     redisUrl: variables.REDIS_URL,
+    secutoolsUrl: variables.SECUTOOLS_URL,
+    secutoolsApiKey: variables.SECUTOOLS_API_KEY,
+    token: variables.CCL_QUEUE_TOKEN,
     configFile: variables.CCL_QUEUE_CONFIG,
   };
 }

@@ -61,9 +61,13 @@ const claude = z.strictObject({
 const provider = z.enum(PROVIDERS);
 
 const secutools = z.strictObject({
-  url: z.url().nullable().default(null),
+  url: z
+    .url({ protocol: /^https?$/ })
+    .nullable()
+    .default(null),
   poll_interval: interval.prefault("30s"),
-  concurrency: z.int().min(1).default(20),
+  concurrency: z.int().min(1).max(1_000).default(20),
+  rate_limit: z.int().min(1).default(50),
   max_age: duration.prefault("24h"),
   auto: z
     .strictObject({

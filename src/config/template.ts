@@ -24,6 +24,16 @@ claude:
   timeout: 2h                # without any sign of life; a task's own timeout: goes first
   attention_timeout: 1h      # how long a session waits for a person to answer a dialog or a question
 
+secutools:                   # delegation: tasks that say allow_delegation: true go there
+  url: null                  # null, or no SECUTOOLS_API_KEY = nothing is delegated; SECUTOOLS_URL goes first
+  poll_interval: 30s         # how often the platform is asked about tasks
+  concurrency: 20            # requests under way at once, at most
+  rate_limit: 50             # tasks submitted in a second, at most
+  max_age: 24h               # a task that the platform has not finished by then fails
+  auto: { low: gpu, medium: gemini, high: claude-api, none: gemini }   # provider by complexity_hint
+
+server: { host: 127.0.0.1, port: 8420 }   # HTTP; an address that others can reach needs CCL_QUEUE_TOKEN
+
 tmux: { socket_name: default }   # tmux -L NAME; default is your own server
 redis: { url: null }             # null = an embedded one in state_dir; REDIS_URL goes first
 state_dir: ~/.local/state/ccl-queue

@@ -1,5 +1,5 @@
 import { EventEmitter } from "node:events";
-import type { Decision } from "./route.ts";
+import type { Decision, Provider } from "./route.ts";
 import type { TaskFile } from "./task.ts";
 
 /** A step on a task's way, as operators see it. */
@@ -16,8 +16,10 @@ type TaskStep =
   | { readonly type: "attention"; readonly session: string; readonly what: string; readonly screen: string }
   | { readonly type: "retrying"; readonly session: string; readonly reason: string; readonly delayMs: number }
   | { readonly type: "held"; readonly session: string; readonly reason: string; readonly untilMs: number }
-  | { readonly type: "done"; readonly session: string; readonly path: string; readonly durationMs: number }
-  | { readonly type: "failed"; readonly session: string; readonly path: string; readonly reason: string };
+  | { readonly type: "delegated"; readonly provider: Provider; readonly remote: string }
+  /** `by` = the session or the provider that did it. */
+  | { readonly type: "done"; readonly by: string; readonly path: string; readonly durationMs: number }
+  | { readonly type: "failed"; readonly by: string; readonly path: string; readonly reason: string };
 
 /** Where every part of the daemon tells what it did, and the log, the terminal and the pages listen. */
 export class TaskEvents {

@@ -40,9 +40,23 @@ export async function unclaim(task: TaskFile): Promise<void> {
 
 /** Whether a claimed task was taken back: its claim was removed from an inbox that is still there. */
 export async function isTakenBack(task: TaskFile): Promise<boolean> {
-  return await lstat(claimedPath(task)).then(
+  return await isGone(claimedPath(task), task);
+}
+
+/** Whether a task was withdrawn: neither its file nor its claim is in an inbox that is still there. */
+export async function isWithdrawn(task: TaskFile): Promise<boolean> {
+  return (await isGone(taskPath(task), task)) && (await isGone(claimedPath(task), task));
+}
+
+/** Whether a task's inbox can be seen: one on a disk that is not mounted says nothing of its tasks. */
+export async function hasInbox({ project }: TaskFile): Promise<boolean> {
+  return await isDirectory(inboxDir(project));
+}
+
+async function isGone(path: string, task: TaskFile): Promise<boolean> {
+  return await lstat(path).then(
     () => false,
-    async (error: unknown) => isSystemError(error, "ENOENT") && (await isDirectory(inboxDir(task.project))),
+    async (error: unknown) => isSystemError(error, "ENOENT") && (await hasInbox(task)),
   );
 }
 

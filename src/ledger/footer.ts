@@ -5,19 +5,20 @@ const END = "<!-- /ccl-queue:footer -->";
 
 /** What a finished task's file says below its original text. Absent figures are not known. */
 export interface Footer {
-  readonly result: "done" | "failed" | "rejected";
+  readonly result: "done" | "failed" | "rejected" | "cancelled";
   readonly finishedAt: Date;
-  readonly error?: { readonly code: string; readonly message: string };
+  readonly error?: { readonly code: string; readonly message: string } | undefined;
   readonly route?: string;
   readonly session?: string;
-  readonly model?: string;
+  readonly provider?: string;
+  readonly model?: string | undefined;
   readonly run?: string;
   readonly attempts?: number;
   readonly durationMs?: number;
-  readonly tokens?: { readonly input: number; readonly output: number };
-  readonly costUsd?: number;
-  /** The agent's last message, or the screen where that is all there is. */
-  readonly text?: string;
+  readonly tokens?: { readonly input: number; readonly output: number } | undefined;
+  readonly costUsd?: number | undefined;
+  /** The agent's last message or the platform's result; the screen where that is all there is. */
+  readonly text?: string | undefined;
 }
 
 /** The footer as it stands in the file, from the blank line before it to its last line. */
@@ -76,6 +77,7 @@ function rowsOf(footer: Footer): [string, string][] {
     ["error", error && `${error.code}: ${error.message}`],
     ["route", footer.route],
     ["session", footer.session],
+    ["provider", footer.provider],
     ["model", footer.model],
     ["attempts", attempts?.toString()],
     ["duration", durationMs === undefined ? undefined : formatDuration(durationMs)],

@@ -6,9 +6,11 @@ export const QUEUE_DIR = ".agent-queue";
 /** The folder in QUEUE_DIR that tasks are dropped into. */
 export const INBOX = "inbox";
 const CLAIM_SUFFIX = ".dispatched";
+const MARKER_SUFFIX = ".delegated";
 
 /** Where a task can end. */
-export type Shelf = "done" | "failed";
+export const SHELVES = ["done", "failed"] as const;
+export type Shelf = (typeof SHELVES)[number];
 
 export function inboxDir(project: string): string {
   return join(project, QUEUE_DIR, INBOX);
@@ -28,13 +30,27 @@ export function claimedPath(task: TaskFile): string {
   return taskPath(task) + CLAIM_SUFFIX;
 }
 
+/** The path of the marker beside a task that is with secutools. */
+export function markerPath(task: TaskFile): string {
+  return taskPath(task) + MARKER_SUFFIX;
+}
+
 /** Whether a name in an inbox is a task's: markdown, and neither hidden nor an editor's leftover. */
 export function isTaskName(name: string): boolean {
   return name.endsWith(".md") && !name.startsWith(".");
 }
 
-/** The task's name behind a claim marker's, or null for any other file. */
+/** The task's name behind a claim's, or null for any other file. */
 export function claimedTaskName(name: string): string | null {
-  const task = name.endsWith(CLAIM_SUFFIX) ? name.slice(0, -CLAIM_SUFFIX.length) : "";
+  return withoutSuffix(name, CLAIM_SUFFIX);
+}
+
+/** The task's name behind a marker's, or null for any other file. */
+export function markedTaskName(name: string): string | null {
+  return withoutSuffix(name, MARKER_SUFFIX);
+}
+
+function withoutSuffix(name: string, suffix: string): string | null {
+  const task = name.endsWith(suffix) ? name.slice(0, -suffix.length) : "";
   return isTaskName(task) ? task : null;
 }

@@ -1,11 +1,13 @@
 import { readdir } from "node:fs/promises";
 import { isSystemError } from "../core/errors.ts";
-import { claimedTaskName, inboxDir, isTaskName } from "./layout.ts";
+import { claimedTaskName, inboxDir, isTaskName, markedTaskName } from "./layout.ts";
 
 /** The tasks in an inbox, by name. */
 export interface InboxListing {
   readonly waiting: readonly string[];
   readonly claimed: readonly string[];
+  /** With secutools; most of them are waiting files too. */
+  readonly delegated: readonly string[];
 }
 
 /** Lists an inbox. One that does not exist is empty; one that cannot be read throws. */
@@ -14,5 +16,9 @@ export async function readInbox(project: string): Promise<InboxListing> {
     if (isSystemError(error, "ENOENT", "ENOTDIR")) return [];
     throw error;
   });
-  return { waiting: names.filter(isTaskName), claimed: names.flatMap((name) => claimedTaskName(name) ?? []) };
+  return {
+    waiting: names.filter(isTaskName),
+    claimed: names.flatMap((name) => claimedTaskName(name) ?? []),
+    delegated: names.flatMap((name) => markedTaskName(name) ?? []),
+  };
 }

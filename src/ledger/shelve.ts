@@ -1,15 +1,17 @@
 import { randomUUID } from "node:crypto";
-import { appendFile, copyFile, lstat, mkdir, readFile, rm } from "node:fs/promises";
+import { appendFile, copyFile, lstat, mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import writeFileAtomic from "write-file-atomic";
 import { isSystemError } from "../core/errors.ts";
 import type { TaskFile } from "../core/task.ts";
 import { claimAsItIs } from "./claim.ts";
 import { type Footer, isFooterOf, renderFooter, stripFooter } from "./footer.ts";
-import { claimedPath, type Shelf, shelfDir } from "./layout.ts";
+import { claimedPath, inboxDir, SHELVES, type Shelf, shelfDir } from "./layout.ts";
 import { MAX_TASK_BYTES } from "./parse-task.ts";
 import { numbered, placeNew } from "./place-new.ts";
 import { readOriginal } from "./read-task.ts";
+
+/** A footer that names its run: what was shelved for it already is found again. */
+export type RunFooter = Footer & { readonly run: string };
 
 /**
  * Ends a claimed task: its text and the footer appear in done/ or failed/ whole, then the claim goes.
@@ -17,13 +19,39 @@ import { readOriginal } from "./read-task.ts";
  */
 export async function shelveClaimed(task: TaskFile, shelf: Shelf, footer: Footer): Promise<string> {
   const claimed = claimedPath(task);
-  // Named for the run, so that a repetition clears away what a crash left of it.
-  const draft = join(shelfDir(task.project, shelf), `.${footer.run ?? randomUUID()}.draft`);
-  const shelved = await findShelved(task, shelf, footer.run);
-  const path = shelved ?? (await writeShelved(task, shelf, draft, footer));
-  await rm(draft, { force: true });
+  const path = await shelve(task, shelf, footer, async (draft) => await fillFrom(task, claimed, draft, footer));
   await rm(claimed, { force: true });
   return path;
+}
+
+/**
+ * The same for a task that somebody else may want to end, whose file is at one of its paths: it is taken away by a
+ * rename first, which no two can do. Who comes second meets ENOENT.
+ */
+export async function takeAndShelve(task: TaskFile, from: string, shelf: Shelf, footer: RunFooter): Promise<string> {
+  const taken = join(inboxDir(task.project), `.${footer.run}.taken`);
+  const path = await shelve(task, shelf, footer, async (draft) => {
+    if ((await lstat(taken).catch(ignoreMissing)) === null) await rename(from, taken);
+    await fillFrom(task, taken, draft, footer);
+  });
+  await rm(taken, { force: true });
+  return path;
+}
+
+/** Puts a text that is no file's any more into done/ or failed/. May be repeated like the above. */
+export async function shelveText(task: TaskFile, shelf: Shelf, text: string, footer: RunFooter): Promise<string> {
+  return await shelve(task, shelf, footer, async (draft) => {
+    await writeFile(draft, withFooter(Buffer.from(text), footer), { flush: true });
+  });
+}
+
+/** Where a run's task was shelved, or null. */
+export async function findShelved(task: TaskFile, run: string): Promise<{ shelf: Shelf; path: string } | null> {
+  for (const shelf of SHELVES) {
+    const path = await shelvedFor(task, shelf, run);
+    if (path !== null) return { shelf, path };
+  }
+  return null;
 }
 
 /**
@@ -35,20 +63,41 @@ export async function rejectTask(task: TaskFile, footer: Footer): Promise<string
   return await shelveClaimed(task, "failed", footer);
 }
 
-async function writeShelved(task: TaskFile, shelf: Shelf, draft: string, footer: Footer): Promise<string> {
-  const from = claimedPath(task);
-  await mkdir(dirname(draft), { recursive: true });
+async function shelve(
+  task: TaskFile,
+  shelf: Shelf,
+  footer: Footer,
+  fill: (draft: string) => Promise<void>,
+): Promise<string> {
+  // Named for the run, so that a repetition clears away what a crash left of it.
+  const draft = draftPath(task, shelf, footer.run ?? randomUUID());
   try {
-    if (await isLarge(from)) {
-      await copyFile(from, draft);
-      await appendFile(draft, renderFooter(footer));
-    } else {
-      const original = await readOriginal(task.project, from).catch(ignoreMissing);
-      await writeFileAtomic(draft, withFooter(original ?? Buffer.alloc(0), footer));
-    }
+    const shelved = footer.run === undefined ? null : await shelvedFor(task, shelf, footer.run);
+    if (shelved !== null) return shelved;
+    await mkdir(dirname(draft), { recursive: true });
+    await fill(draft);
     return await placeNew(draft, shelvedPath(task, shelf));
   } finally {
     await rm(draft, { force: true });
+  }
+}
+
+/** Clears away the draft of a result that is in its place: a crash came between the two. */
+export async function removeDraft(task: TaskFile, shelf: Shelf, run: string): Promise<void> {
+  await rm(draftPath(task, shelf, run), { force: true });
+}
+
+function draftPath({ project }: TaskFile, shelf: Shelf, run: string): string {
+  return join(shelfDir(project, shelf), `.${run}.draft`);
+}
+
+async function fillFrom(task: TaskFile, from: string, draft: string, footer: Footer): Promise<void> {
+  if (await isLarge(from)) {
+    await copyFile(from, draft);
+    await appendFile(draft, renderFooter(footer));
+  } else {
+    const original = await readOriginal(task.project, from).catch(ignoreMissing);
+    await writeFile(draft, withFooter(original ?? Buffer.alloc(0), footer), { flush: true });
   }
 }
 
@@ -64,8 +113,7 @@ function withFooter(original: Buffer, footer: Footer): Buffer {
   return Buffer.concat([text, Buffer.from(renderFooter(footer))]);
 }
 
-async function findShelved(task: TaskFile, shelf: Shelf, run: string | undefined): Promise<string | null> {
-  if (run === undefined) return null;
+async function shelvedFor(task: TaskFile, shelf: Shelf, run: string): Promise<string | null> {
   for (let copy = 1; ; copy += 1) {
     const path = numbered(shelvedPath(task, shelf), copy);
     const text = await readFile(path, "utf8").catch(ignoreFolder);

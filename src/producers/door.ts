@@ -3,6 +3,8 @@ import type { TaskEvents } from "../core/events.ts";
 import type { TaskFile } from "../core/task.ts";
 import { unclaim } from "../ledger/claim.ts";
 import { fingerprint, type Sighting } from "../ledger/completeness.ts";
+import { invalidMarker, isMarked, readMarker } from "../ledger/marker.ts";
+import { parseTask } from "../ledger/parse-task.ts";
 import { readTask } from "../ledger/read-task.ts";
 import { rejectTask } from "../ledger/shelve.ts";
 import type { TaskPayload } from "../queue/payload.ts";
@@ -19,6 +21,8 @@ export interface DoorOptions {
   readonly events: TaskEvents;
   /** Whether a run of this host holds a task's file. */
   readonly isRunning: (task: TaskFile) => boolean;
+  /** Told of a file that was taken away and has no waiting job: its task may be with secutools. */
+  readonly onWithdrawn: (task: TaskFile) => void;
   readonly onError: (error: unknown) => void;
 }
 
@@ -35,14 +39,12 @@ const BATCH = 200;
 export class Door {
   readonly #queues: TaskQueues;
   readonly #events: TaskEvents;
-  readonly #isRunning: (task: TaskFile) => boolean;
-  readonly #onError: (error: unknown) => void;
+  readonly #options: DoorOptions;
 
-  constructor({ queues, events, isRunning, onError }: DoorOptions) {
-    this.#queues = queues;
-    this.#events = events;
-    this.#isRunning = isRunning;
-    this.#onError = onError;
+  constructor(options: DoorOptions) {
+    this.#options = options;
+    this.#queues = options.queues;
+    this.#events = options.events;
   }
 
   /**
@@ -60,7 +62,8 @@ export class Door {
   /** A waiting file was taken away: its job goes too. */
   async withdraw(task: TaskFile): Promise<void> {
     const id = await this.#queues.cancel(task);
-    if (id !== null) this.#events.emit({ type: "cancelled", task, id });
+    if (id === null) return this.#options.onWithdrawn(task);
+    this.#events.emit({ type: "cancelled", task, id });
   }
 
   /** The tasks among these that the queue knows nothing of. */
@@ -70,8 +73,31 @@ export class Door {
 
   /** Gives back claims that belong to no run and no job: what a crash between two steps left behind. */
   async giveBackLost(claimed: readonly TaskFile[]): Promise<void> {
-    const notRunning = claimed.filter((task) => !this.#isRunning(task));
+    const notRunning = claimed.filter((task) => !this.#options.isRunning(task));
     for (const task of await this.withoutJob(notRunning)) await unclaim(task);
+  }
+
+  /** Gives marked tasks a job again where the queue has lost it, so that somebody asks secutools about them. */
+  async restoreDelegated(marked: readonly TaskFile[]): Promise<void> {
+    for (const task of await this.withoutJob(marked)) {
+      try {
+        await this.#restore(task);
+      } catch (error) {
+        this.#options.onError(error);
+      }
+    }
+  }
+
+  async #restore(task: TaskFile): Promise<void> {
+    const marker = await readMarker(task);
+    if (marker === null) return;
+    const { job, fingerprint, provider, reason, attempt, remoteId, submittedAt } = marker;
+    const parsed = parseTask(Buffer.from(marker.text));
+    if (!parsed.ok) throw invalidMarker(task);
+    const header = { ...parsed.header, tags: [...parsed.header.tags] };
+    const remote = { id: remoteId, submittedAtMs: Date.parse(submittedAt) };
+    const routed = { ...task, header, fingerprint, reason, attempts: attempt - 1 };
+    await this.#queues.restoreDelegated(job, { ...routed, provider, remote });
   }
 
   async #submitBatch(batch: readonly Arrival[]): Promise<string[]> {
@@ -90,6 +116,7 @@ export class Door {
 
   async #read({ task, sighting }: Arrival): Promise<Read> {
     try {
+      if (await isMarked(task)) return { kind: "over" };
       const parsed = await readTask(task);
       if (!parsed.ok) {
         await this.#reject(task, parsed.reason);
@@ -101,7 +128,7 @@ export class Door {
     } catch (error) {
       if (isSystemError(error, "ENOENT")) return { kind: "over" };
       if (isSystemError(error, "EBUSY")) return { kind: "later", name: task.name };
-      this.#onError(new Error(`${task.project}: ${task.name}: ${messageOf(error)}`, { cause: error }));
+      this.#options.onError(new Error(`${task.project}: ${task.name}: ${messageOf(error)}`, { cause: error }));
       return { kind: "later", name: task.name };
     }
   }

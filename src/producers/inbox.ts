@@ -2,7 +2,7 @@ import { coalesce } from "../core/coalesce.ts";
 import type { TaskFile } from "../core/task.ts";
 import { isClaimed } from "../ledger/claim.ts";
 import { fingerprint, type Sighting, sight } from "../ledger/completeness.ts";
-import { claimedTaskName, isTaskName, taskPath } from "../ledger/layout.ts";
+import { claimedTaskName, isTaskName, markedTaskName, taskPath } from "../ledger/layout.ts";
 import { readInbox } from "../ledger/read-inbox.ts";
 import type { Arrival, Door } from "./door.ts";
 import { Settling } from "./settling.ts";
@@ -41,8 +41,11 @@ export class Inbox {
 
   /** Something happened to a file of this name. */
   poke(name: string): void {
-    const task = claimedTaskName(name) ?? name;
+    const marked = markedTaskName(name);
+    const task = marked ?? claimedTaskName(name) ?? name;
     if (!isTaskName(task) || this.#closed) return;
+    // Without its marker, the same file is a task that waits.
+    if (marked !== null) this.#known.delete(marked);
     this.#reported.add(task);
     this.#listing ??= setTimeout(() => this.list(), LISTING_DELAY_MS);
     this.#wake();
@@ -91,11 +94,14 @@ export class Inbox {
 
   /** In turn with the scans, as a rejection holds a claim for a moment that belongs to no job. */
   async #mend(): Promise<void> {
-    const { claimed } = await readInbox(this.project);
-    await this.#door.giveBackLost(claimed.map((name) => this.#task(name)));
+    const { claimed, delegated } = await readInbox(this.project);
+    const marked = new Set(delegated);
+    const lost = claimed.filter((name) => !marked.has(name));
+    await this.#door.giveBackLost(lost.map((name) => this.#task(name)));
+    await this.#door.restoreDelegated(delegated.map((name) => this.#task(name)));
     const known = [...this.#known.keys()];
-    const lost = await this.#door.withoutJob(known.map((name) => this.#task(name)));
-    for (const { name } of lost) this.#known.delete(name);
+    const forgotten = await this.#door.withoutJob(known.map((name) => this.#task(name)));
+    for (const { name } of forgotten) this.#known.delete(name);
     for (const name of known) this.#reported.add(name);
     this.#isListingDue = true;
     this.#isSweepDue = false;

@@ -1,11 +1,12 @@
 import { z } from "zod";
 import { QueueError } from "../core/errors.ts";
+import { PROVIDERS } from "../core/route.ts";
 import { COMPLEXITIES, PREFERRED_AI, PRIORITIES } from "../core/task.ts";
 
 const unknown = z.literal("unknown");
 
 /** What the queue knows of a task, in the job's data: where its file is and what its header says, never its prompt. */
-const taskPayload = z.object({
+export const taskPayload = z.object({
   project: z.string(),
   name: z.string(),
   /** Of the content that was read; see the ledger's fingerprint. */
@@ -23,27 +24,26 @@ const taskPayload = z.object({
 });
 export type TaskPayload = z.infer<typeof taskPayload>;
 
-/** A routed task: the same, why it came here, and what its earlier runs left. */
-const localPayload = taskPayload.extend({
-  reason: z.string(),
-  /** Attempts used up. */
-  attempts: z.int().min(0).default(0),
+/** A routed task: the same, why it came where it is, and how many attempts it has used up there. */
+const routedPayload = taskPayload.extend({ reason: z.string(), attempts: z.int().min(0).default(0) });
+
+/** A task for the local pool, and what its earlier runs left. */
+export const localPayload = routedPayload.extend({
   /** The Claude session to go on with, and of which prompt it was. */
   resume: z.object({ session: z.string(), promptHash: z.string() }).nullable().default(null),
 });
 export type LocalPayload = z.infer<typeof localPayload>;
 
-/** @throws {QueueError} PAYLOAD_INVALID */
-export function readTaskPayload(id: string, data: unknown): TaskPayload {
-  return read(taskPayload, id, data);
-}
+/** A task for secutools. */
+export const delegatedPayload = routedPayload.extend({
+  provider: z.enum(PROVIDERS),
+  /** The platform's job, once it has taken the task. */
+  remote: z.object({ id: z.string(), submittedAtMs: z.number() }).nullable().default(null),
+});
+export type DelegatedPayload = z.infer<typeof delegatedPayload>;
 
 /** @throws {QueueError} PAYLOAD_INVALID */
-export function readLocalPayload(id: string, data: unknown): LocalPayload {
-  return read(localPayload, id, data);
-}
-
-function read<T>(schema: z.ZodType<T>, id: string, data: unknown): T {
+export function readPayload<T>(schema: z.ZodType<T>, id: string, data: unknown): T {
   const parsed = schema.safeParse(data);
   if (parsed.success) return parsed.data;
   throw new QueueError(`job ${id}: ${z.prettifyError(parsed.error)}`, {

@@ -1,12 +1,13 @@
 import { isDeepStrictEqual } from "node:util";
-import { type JobsOptions, Queue, Worker } from "bullmq";
+import { type Job, type JobsOptions, Queue } from "bullmq";
 import type { Redis } from "ioredis";
 import { newTaskId, taskKey } from "../core/id.ts";
 import type { Service } from "../core/service.ts";
 import { bullPriority, type TaskFile, taskLabel } from "../core/task.ts";
+import { type Backlog, readBacklog } from "./backlog.ts";
 import { connect, type RedisAddress } from "./connection.ts";
-import { INBOX_QUEUE, keyPrefix, LOCAL_QUEUE } from "./names.ts";
-import { type LocalPayload, readTaskPayload, type TaskPayload } from "./payload.ts";
+import { DELEGATED_QUEUE, INBOX_QUEUE, keyPrefix, LOCAL_QUEUE } from "./names.ts";
+import { type DelegatedPayload, type LocalPayload, readPayload, type TaskPayload, taskPayload } from "./payload.ts";
 
 /** What became of a task that was handed in; busy = its name still runs, so it has to be handed in again later. */
 export interface Enqueued {
@@ -28,7 +29,9 @@ export class TaskQueues implements Service {
   readonly #redis: Redis;
   readonly #inbox: Queue;
   readonly #local: Queue;
-  #router: Worker | null = null;
+  readonly #delegated: Queue;
+  /** The last first: a task is in the next queue before it leaves the one before, so it is never missed between them. */
+  readonly #all: readonly Queue[];
   #stopped = false;
 
   constructor(options: TaskQueuesOptions) {
@@ -38,18 +41,19 @@ export class TaskQueues implements Service {
     const shared = { connection: this.#redis, prefix: keyPrefix(options.workspace) };
     this.#inbox = new Queue(INBOX_QUEUE, shared);
     this.#local = new Queue(LOCAL_QUEUE, shared);
-    for (const queue of [this.#inbox, this.#local]) queue.on("error", options.onError);
+    this.#delegated = new Queue(DELEGATED_QUEUE, shared);
+    this.#all = [this.#local, this.#delegated, this.#inbox];
+    for (const queue of this.#all) queue.on("error", options.onError);
   }
 
   async start(): Promise<void> {
-    await Promise.all([this.#inbox.waitUntilReady(), this.#local.waitUntilReady()]);
+    await Promise.all(this.#all.map((queue) => queue.waitUntilReady()));
   }
 
   async stop(): Promise<void> {
     if (this.#stopped) return;
     this.#stopped = true;
-    await this.stopRouting();
-    await Promise.all([this.#inbox.close(), this.#local.close()]);
+    await Promise.all(this.#all.map((queue) => queue.close()));
     this.#redis.disconnect();
   }
 
@@ -58,7 +62,7 @@ export class TaskQueues implements Service {
    * handing it in again changes that one when the file changed, and otherwise does nothing.
    */
   async enqueue(payloads: readonly TaskPayload[]): Promise<Enqueued[]> {
-    const live = await Promise.all(payloads.map((payload) => this.#local.getDeduplicationJobId(taskKey(payload))));
+    const live = await Promise.all(payloads.map((payload) => liveId(taskKey(payload), [this.#local, this.#delegated])));
     const fresh = payloads.map((payload) => ({ payload, id: newTaskId() })).filter((_, index) => live[index] === null);
     const added = await this.#inbox.addBulk(fresh.map(({ payload, id }) => this.#job(id, payload)));
     const ids = new Map(
@@ -76,16 +80,16 @@ export class TaskQueues implements Service {
 
   /** The tasks among these that no unfinished job stands for. */
   async withoutJob(tasks: readonly TaskFile[]): Promise<TaskFile[]> {
-    const ids = await Promise.all(tasks.map((task) => this.#liveId(taskKey(task))));
+    const ids = await Promise.all(tasks.map((task) => liveId(taskKey(task), this.#all)));
     return tasks.filter((_, index) => ids[index] === null);
   }
 
   /** Takes a waiting task out of the queue. Returns its id, or null when none was waiting. */
   async cancel(task: TaskFile): Promise<string | null> {
     const key = taskKey(task);
-    for (const queue of [this.#inbox, this.#local]) {
+    for (const queue of this.#all.toReversed()) {
       const id = await queue.getDeduplicationJobId(key);
-      if (id !== null && (await queue.remove(id)) > 0) return id;
+      if (id !== null && (await isWaiting(queue, id)) && (await queue.remove(id)) > 0) return id;
     }
     return null;
   }
@@ -95,46 +99,64 @@ export class TaskQueues implements Service {
     await this.#local.add(taskLabel(payload), payload, this.#jobOptions(id, payload));
   }
 
-  /** Starts the worker that hands every task in the inbox queue to `route`, one at a time so that their order stays. */
-  startRouting(route: (id: string, payload: TaskPayload) => Promise<void>): void {
-    this.#router = new Worker(INBOX_QUEUE, async ({ id = "", data }) => await route(id, readTaskPayload(id, data)), {
-      connection: this.#redis,
-      prefix: keyPrefix(this.#options.workspace),
-      concurrency: 1,
-    });
-    this.#router.on("error", this.#options.onError);
+  /** Moves a task on to secutools. Repeating it is harmless. */
+  async toDelegated(id: string, payload: DelegatedPayload): Promise<void> {
+    await this.#delegated.add(taskLabel(payload), payload, this.#jobOptions(id, payload));
   }
 
-  /** Ends the routing worker once the task at hand has moved on. */
-  async stopRouting(): Promise<void> {
-    await this.#router?.close();
-    this.#router = null;
+  /** Makes the job anew that a delegated task has lost, with what became of it before. */
+  async restoreDelegated(id: string, payload: DelegatedPayload): Promise<void> {
+    // One of this id that is over would keep the new one out.
+    await this.#delegated.remove(id);
+    await this.toDelegated(id, payload);
   }
 
-  /** A task is in the local queue before it leaves the inbox queue, so it is never missed between them. */
-  async #liveId(key: string): Promise<string | null> {
-    const [inbox, local] = await Promise.all([
-      this.#inbox.getDeduplicationJobId(key),
-      this.#local.getDeduplicationJobId(key),
+  /** The tasks that are not over and whose job's id begins so. */
+  async findLive(beginning: string): Promise<{ id: string; task: TaskFile }[]> {
+    const found = await Promise.all(this.#all.map((queue) => liveIds(queue, beginning)));
+    const ids = [...new Set(found.flat())];
+    return await Promise.all(
+      ids.map(async (id) => {
+        const { job } = await this.#find(id);
+        const { project, name } = readPayload(taskPayload, id, job?.data);
+        return { id, task: { project, name } };
+      }),
+    );
+  }
+
+  /** What stands in each queue. */
+  async backlogs(): Promise<Record<"inbox" | "local" | "delegated", Backlog>> {
+    const [inbox, local, delegated] = await Promise.all([
+      readBacklog(this.#inbox, this.#redis),
+      readBacklog(this.#local, this.#redis),
+      readBacklog(this.#delegated, this.#redis),
     ]);
-    return local ?? inbox;
+    return { inbox, local, delegated };
   }
 
   async #update(id: string, payload: TaskPayload): Promise<Enqueued["state"]> {
-    const job = (await this.#local.getJob(id)) ?? (await this.#inbox.getJob(id));
+    const { queue, job } = await this.#find(id);
     if (job === undefined) return "busy";
-    const known = readTaskPayload(id, job.data);
+    const known = readPayload(taskPayload, id, job.data);
     if (known.fingerprint === payload.fingerprint) return "known";
     if (await job.isActive()) return "busy";
     if (isSamePlace(known, payload)) {
       await job.updateData({ ...job.data, ...payload });
       return "updated";
     }
-    // The task starts over under its id.
-    const queue = job.queueName === LOCAL_QUEUE ? this.#local : this.#inbox;
+    // The task starts over under its id: its earlier passage through the inbox queue would keep the new one out.
     if ((await queue.remove(id)) === 0) return "busy";
+    await this.#inbox.remove(id);
     await this.#inbox.addBulk([this.#job(id, payload)]);
     return "updated";
+  }
+
+  async #find(id: string): Promise<{ queue: Queue; job: Job | undefined }> {
+    for (const queue of this.#all) {
+      const job: Job | undefined = await queue.getJob(id);
+      if (job !== undefined) return { queue, job };
+    }
+    return { queue: this.#inbox, job: undefined };
   }
 
   #job(id: string, payload: TaskPayload) {
@@ -157,4 +179,20 @@ export class TaskQueues implements Service {
 function isSamePlace({ header: before }: TaskPayload, { header: after }: TaskPayload): boolean {
   const { title: _title, tags: _tags, timeoutMs: _timeoutMs, ...deciding } = after;
   return isDeepStrictEqual({ ...before, ...deciding }, before);
+}
+
+/** Not so a job that has just ended: its file went with it, and BullMQ would remove its record. */
+async function isWaiting(queue: Queue, id: string): Promise<boolean> {
+  return ["waiting", "prioritized", "delayed"].includes(await queue.getJobState(id));
+}
+
+/** The id of the job that stands for a task in the first of these queues that has one, or null. */
+async function liveId(key: string, queues: readonly Queue[]): Promise<string | null> {
+  const ids = await Promise.all(queues.map((queue) => queue.getDeduplicationJobId(key)));
+  return ids.find((id) => id !== null) ?? null;
+}
+
+async function liveIds(queue: Queue, beginning: string): Promise<string[]> {
+  const ids: string[] = await queue.getRanges(["waiting", "prioritized", "active", "delayed"], 0, -1);
+  return ids.filter((id) => id.startsWith(beginning));
 }

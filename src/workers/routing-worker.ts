@@ -1,35 +1,29 @@
 import type { TaskEvents } from "../core/events.ts";
 import type { Service } from "../core/service.ts";
-import type { TaskPayload } from "../queue/payload.ts";
+import { INBOX_QUEUE } from "../queue/names.ts";
+import { readPayload, taskPayload } from "../queue/payload.ts";
+import { Processor, type ProcessorOptions } from "../queue/processor.ts";
 import type { TaskQueues } from "../queue/task-queues.ts";
 import { type Delegation, decide } from "../router/decide.ts";
 
-export interface RoutingWorkerOptions {
+export interface RoutingWorkerOptions extends Omit<ProcessorOptions, "queue" | "process"> {
   readonly queues: TaskQueues;
+  /** null = not configured. */
   readonly delegation: Delegation | null;
   readonly events: TaskEvents;
 }
 
 /** Takes each task from the inbox queue, decides who does it, and moves it on with the reason. */
-export class RoutingWorker implements Service {
-  readonly #options: RoutingWorkerOptions;
+export function routingWorker(options: RoutingWorkerOptions): Service {
+  return new Processor({ ...options, queue: INBOX_QUEUE, process: ({ id, data }) => route(id, data, options) });
+}
 
-  constructor(options: RoutingWorkerOptions) {
-    this.#options = options;
-  }
-
-  async start(): Promise<void> {
-    this.#options.queues.startRouting((id, payload) => this.#route(id, payload));
-  }
-
-  async stop(): Promise<void> {
-    await this.#options.queues.stopRouting();
-  }
-
-  async #route(id: string, payload: TaskPayload): Promise<void> {
-    const { queues, delegation, events } = this.#options;
-    const decision = decide(payload.header, delegation);
-    await queues.toLocal(id, { ...payload, reason: decision.reason, attempts: 0, resume: null });
-    events.emit({ type: "routed", task: { project: payload.project, name: payload.name }, id, decision });
-  }
+/** Repeating it is harmless. */
+async function route(id: string, data: unknown, { queues, delegation, events }: RoutingWorkerOptions): Promise<void> {
+  const payload = readPayload(taskPayload, id, data);
+  const decision = decide(payload.header, delegation);
+  const routed = { ...payload, reason: decision.reason, attempts: 0 };
+  if (decision.route === "local") await queues.toLocal(id, { ...routed, resume: null });
+  else await queues.toDelegated(id, { ...routed, provider: decision.provider, remote: null });
+  events.emit({ type: "routed", task: { project: payload.project, name: payload.name }, id, decision });
 }

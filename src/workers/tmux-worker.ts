@@ -1,13 +1,14 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { coalesce } from "../core/coalesce.ts";
 import type { Service } from "../core/service.ts";
-import type { HostFetcher } from "../queue/host-fetcher.ts";
+import type { Fetcher } from "../queue/fetcher.ts";
+import type { LocalPayload } from "../queue/payload.ts";
 import type { PoolHold } from "./pool-hold.ts";
 import type { LocalRuns } from "./run/local-runs.ts";
 import type { Pool } from "./tmux/pool.ts";
 
 export interface TmuxWorkerOptions {
-  readonly fetcher: HostFetcher;
+  readonly fetcher: Fetcher<LocalPayload>;
   readonly pool: Pool;
   readonly hold: PoolHold;
   readonly runs: LocalRuns;

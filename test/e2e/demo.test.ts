@@ -24,7 +24,7 @@ const daemons: Daemon[] = [];
 beforeEach(async () => {
   dir = await mkdtemp(join(tmpdir(), "ccl-queue-demo-"));
   for (const name of NEEDED) await cp(join(ROOT, name), join(dir, name), { recursive: true });
-  for (const name of ["agent.js", "agent", "tasks"]) {
+  for (const name of ["agent.js", "agent", "secutools.js", "secutools", "tasks"]) {
     await cp(join(ROOT, "demo", name), join(dir, "demo", name), { recursive: true });
   }
   await symlink(join(ROOT, "node_modules"), join(dir, "node_modules"));
@@ -44,7 +44,7 @@ async function start(): Promise<Daemon> {
   return daemon;
 }
 
-test("npm start without a configuration does the sample task before one's eyes, twice, and leaves nothing behind", async () => {
+test("npm start without a configuration does the sample tasks before one's eyes, twice, and leaves nothing behind", async () => {
   const first = await start();
   for (const step of [
     "seen in the inbox",
@@ -55,8 +55,11 @@ test("npm start without a configuration does the sample task before one's eyes, 
   ]) {
     expect(first.output()).toMatch(new RegExp(`s {2}demo/hello.md {2}.*${step}`));
   }
+  for (const step of ["routed to gpu: complexity_hint is low", "gpu has it, as job-", "done after"]) {
+    expect(first.output()).toMatch(new RegExp(`s {2}demo/notes.md {2}.*${step}`));
+  }
   expect(first.output()).toContain("now demo/.agent-queue/done/hello.md");
-  expect(await readdir(join(dir, "demo", ".agent-queue", "done"))).toEqual(["hello.md"]);
+  expect((await readdir(join(dir, "demo", ".agent-queue", "done"))).sort()).toEqual(["hello.md", "notes.md"]);
   expect(await readFile(join(dir, "demo", "haiku.txt"), "utf8")).toContain("Soon the line is gone.");
 
   const [, socket = ""] = /tmux -L (\S+) attach$/m.exec(first.output()) ?? [];
@@ -68,7 +71,23 @@ test("npm start without a configuration does the sample task before one's eyes, 
   await expect(execa("tmux", ["-L", socket, "list-sessions"])).rejects.toThrow("no server running");
 
   const second = await start();
-  expect(await readdir(join(dir, "demo", ".agent-queue", "done"))).toEqual(["hello-2.md", "hello.md"]);
+  expect(await readdir(join(dir, "demo", ".agent-queue", "done"))).toEqual([
+    "hello-2.md",
+    "hello.md",
+    "notes-2.md",
+    "notes.md",
+  ]);
+  expect(await processesOf(dir)).not.toEqual([]);
   second.signal("SIGTERM");
   expect(await second.ended()).toBe(0);
+  expect(await processesOf(dir)).toEqual([]);
 }, 60_000);
+
+/** What runs with a file of a directory among its arguments. */
+async function processesOf(dir: string): Promise<string[]> {
+  const pids = (await readdir("/proc")).filter((name) => /^\d+$/.test(name));
+  const commands = await Promise.all(
+    pids.map((pid) => readFile(join("/proc", pid, "cmdline"), "utf8").catch(() => "")),
+  );
+  return commands.filter((command) => command.includes(dir));
+}

@@ -8,6 +8,7 @@ import { childEnvironment } from "../../src/config/environment.ts";
 import type { TaskEvent } from "../../src/core/events.ts";
 import type { Hold } from "../../src/core/verdict.ts";
 import { agentLog, type Witness } from "./agent-log.ts";
+import { environmentWith } from "./environment.ts";
 import { until } from "./until.ts";
 
 const AGENT = new URL("../../demo/agent.js", import.meta.url).pathname;
@@ -26,7 +27,14 @@ export interface FixtureOptions {
   readonly workMs?: number;
   /** More keys of `claude:`; one attempt unless said. */
   readonly limits?: string;
-  /** The clock that holds go by. */
+  /** The platform to delegate to, how often it is asked, and more keys of `secutools:`. */
+  readonly secutools?: {
+    readonly url: string;
+    readonly key: string;
+    readonly poll?: string;
+    readonly more?: string;
+  };
+  /** The clock that holds and delegated tasks go by. */
   readonly now?: () => number;
   /** The real Claude Code in place of the scripted agent, in exactly this environment. */
   readonly claude?: { readonly command: string; readonly environment: Readonly<Record<string, string>> };
@@ -72,7 +80,10 @@ export async function prepareQueue(options: FixtureOptions = {}): Promise<QueueF
   await mkdir(join(project, ".agent-queue", "inbox"), { recursive: true });
   await mkdir(join(dir, "home"));
   const configFile = await writeConfig(dir, socket, options);
-  const config = loadConfig(configFile, { home: join(dir, "home"), redisUrl: null, configFile: null });
+  const config = loadConfig(
+    configFile,
+    environmentWith({ home: join(dir, "home"), secutoolsApiKey: options.secutools?.key ?? null }),
+  );
   const log = join(dir, "agents.jsonl");
   const events: TaskEvent[] = [];
   const errors: unknown[] = [];
@@ -146,8 +157,16 @@ async function writeConfig(dir: string, socket: string, options: FixtureOptions)
     options.claude === undefined
       ? `claude: { command: ${process.execPath}, args: ["${AGENT}", --dangerously-skip-permissions], ${limits} }`
       : `claude: { command: ${options.claude.command}, ${limits} }`,
+    "server: { port: 0 }",
+    ...secutoolsLine(options.secutools),
     options.yaml ?? `pool: { autonomous: { min: ${sessions}, max: ${sessions} } }`,
   ];
   await writeFile(file, lines.join("\n"));
   return file;
+}
+
+function secutoolsLine(secutools: FixtureOptions["secutools"]): string[] {
+  if (secutools === undefined) return [];
+  const { url, poll = "500ms", more = "concurrency: 20" } = secutools;
+  return [`secutools: { url: "${url}", poll_interval: ${poll}, ${more} }`];
 }

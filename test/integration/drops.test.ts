@@ -147,6 +147,18 @@ describe("a waiting task follows its file", () => {
     expect(await queue.read("done", "edited.md")).toMatch(/^old text\nand more\n\n\n<!-- ccl-queue/);
   });
 
+  test("given another priority, it takes its new place", async () => {
+    queue = await startQueue({ sessions: 1 });
+    await queue.drop("busy.md", "agent: work 1s\n");
+    await until("the session is busy", async () => (await promptsRun()).length === 1);
+    for (const name of ["first.md", "second.md"]) await queue.drop(name, `---\npriority: low\n---\n${name}\n`);
+    const routed = () => queue.events.filter(({ type }) => type === "routed").length;
+    await until("both wait", () => routed() === 3);
+    await queue.drop("second.md", "---\npriority: critical\n---\nsecond.md\n");
+    await queue.settled("done", 3);
+    expect(await promptsRun()).toEqual(["agent: work 1s", "second.md", "first.md"]);
+  });
+
   test("put back from done/, it runs again without its footer", async () => {
     queue = await startQueue();
     await queue.drop("again.md", "once more\n");

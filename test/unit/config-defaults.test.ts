@@ -6,8 +6,9 @@ import { parse } from "yaml";
 import { type Config, loadConfig } from "../../src/config/config.ts";
 import { demoConfig } from "../../src/config/demo-config.ts";
 import { configSchema } from "../../src/config/schema.ts";
+import { environmentWith } from "../helpers/environment.ts";
 
-const ENVIRONMENT = { home: "/home/op", redisUrl: null, configFile: null };
+const ENVIRONMENT = environmentWith({ home: "/home/op" });
 
 /** The design's two blocks, word for word: the earlier daemon's keys, and ours; claude has two more since. */
 const EARLIER = `
@@ -24,7 +25,7 @@ state_dir: ~/.local/state/ccl-queue
 redis: { url: null }                            # null = embedded
 tmux: { socket_name: default }                  # tmux -L NAME; default = the operators' own server
 claude: { command: claude, args: [--dangerously-skip-permissions], models: { critical: opus, default: sonnet }, attempts: 3, backoff: 10s, timeout: 2h, attention_timeout: 1h }
-secutools: { url: null, poll_interval: 30s, concurrency: 20, max_age: 24h, auto: { low: gpu, medium: gemini, high: claude-api, none: gemini } }
+secutools: { url: null, poll_interval: 30s, concurrency: 20, rate_limit: 50, max_age: 24h, auto: { low: gpu, medium: gemini, high: claude-api, none: gemini } }
 server: { host: 127.0.0.1, port: 8420 }
 retention: { jobs: 30d, runs: 30d }
 `;
@@ -51,6 +52,16 @@ const EXPECTED: Config = {
   promptTimeoutMs: 30_000,
   sweepIntervalMs: 60_000,
   cooldownMs: 300_000,
+  secutools: {
+    url: null,
+    apiKey: null,
+    pollIntervalMs: 30_000,
+    concurrency: 20,
+    rateLimit: 50,
+    maxAgeMs: 86_400_000,
+    auto: { low: "gpu", medium: "gemini", high: "claude-api", none: "gemini" },
+  },
+  server: { host: "127.0.0.1", port: 8420, token: null },
   retention: { jobsMs: 2_592_000_000, runsMs: 2_592_000_000 },
 };
 
@@ -176,7 +187,7 @@ test("a configuration in force cannot be changed, at any depth", () => {
 });
 
 describe("the demo's configuration", () => {
-  const config = demoConfig("/srv/demo");
+  const config = demoConfig("/srv/demo", null);
 
   test("keeps to the demo project and to a tmux server of its own", () => {
     expect(config).toMatchObject({
@@ -200,7 +211,7 @@ describe("the demo's configuration", () => {
   });
 
   test("of another copy has another tmux server, of the same copy always the same", () => {
-    expect(demoConfig("/srv/demo2").tmuxSocket).not.toBe(config.tmuxSocket);
-    expect(demoConfig("/srv/demo").tmuxSocket).toBe(config.tmuxSocket);
+    expect(demoConfig("/srv/demo2", null).tmuxSocket).not.toBe(config.tmuxSocket);
+    expect(demoConfig("/srv/demo", null).tmuxSocket).toBe(config.tmuxSocket);
   });
 });

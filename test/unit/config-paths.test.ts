@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { beforeEach, describe, expect, onTestFinished, test, vi } from "vitest";
 import { type Config, loadConfig } from "../../src/config/config.ts";
+import { environmentWith } from "../helpers/environment.ts";
 
 let dir: string;
 
@@ -13,12 +14,7 @@ beforeEach(() => {
 
 function load(yaml: string, environment = {}): Config {
   writeFileSync(join(dir, "ccl-queue.yaml"), yaml);
-  return loadConfig(join(dir, "ccl-queue.yaml"), {
-    home: "/home/op",
-    redisUrl: null,
-    configFile: null,
-    ...environment,
-  });
+  return loadConfig(join(dir, "ccl-queue.yaml"), environmentWith({ home: "/home/op", ...environment }));
 }
 
 describe("a path in the file", () => {
@@ -44,7 +40,7 @@ describe("a path in the file", () => {
   test("leads up from the file's folder", () => {
     mkdirSync(join(dir, "etc"));
     writeFileSync(join(dir, "etc", "q.yaml"), "dispatcher: { projects_dir: ../projects }");
-    const config = loadConfig(join(dir, "etc", "q.yaml"), { home: "/home/op", redisUrl: null, configFile: null });
+    const config = loadConfig(join(dir, "etc", "q.yaml"), environmentWith({ home: "/home/op" }));
     expect(config.projectsDir).toBe(join(dir, "projects"));
   });
 
@@ -67,7 +63,7 @@ claude: { command: bin/claude }
   test("of the configuration itself may be relative to where the daemon was started", () => {
     writeFileSync(join(dir, "q.yaml"), "dispatcher: { projects_dir: projects }");
     vi.spyOn(process, "cwd").mockReturnValue(dir);
-    const config = loadConfig("q.yaml", { home: "/home/op", redisUrl: null, configFile: null });
+    const config = loadConfig("q.yaml", environmentWith({ home: "/home/op" }));
     expect(config.projectsDir).toBe(join(dir, "projects"));
   });
 

@@ -4,11 +4,12 @@ import { join } from "node:path";
 import { beforeEach, describe, expect, onTestFinished, test } from "vitest";
 import { stringify } from "yaml";
 import { z } from "zod";
-import { configCandidates, loadConfig } from "../../src/config/config.ts";
+import { configCandidates, isDelegating, loadConfig } from "../../src/config/config.ts";
 import { configSchema } from "../../src/config/schema.ts";
 import { QueueError } from "../../src/core/errors.ts";
+import { environmentWith } from "../helpers/environment.ts";
 
-const ENVIRONMENT = { home: "/home/op", redisUrl: null, configFile: null };
+const ENVIRONMENT = environmentWith({ home: "/home/op" });
 const LEAST = "dispatcher: { projects_dir: ~/projects }\n";
 
 let dir: string;
@@ -259,4 +260,31 @@ test("without a file named, the working directory comes first, then the home", (
     "/srv/queue/ccl-queue.yaml",
     "/home/op/.config/ccl-queue/config.yaml",
   ]);
+});
+
+describe("a key for secutools", () => {
+  const KEY = { ...ENVIRONMENT, secutoolsApiKey: "key-1" };
+
+  test("without an address to go to is refused, and not shown", () => {
+    writeFileSync(file, LEAST);
+    const error = errorOf(() => loadConfig(file, KEY));
+    expect(error).toMatchObject({
+      code: "CONFIG_INVALID",
+      message: expect.stringContaining("SECUTOOLS_API_KEY is set"),
+    });
+    expect(`${error.message}${error.hint}`).not.toContain("key-1");
+  });
+
+  test.each([
+    ["in the file", `${LEAST}secutools: { url: "http://127.0.0.1:1" }\n`, KEY],
+    ["in the environment", LEAST, { ...KEY, secutoolsUrl: "http://127.0.0.1:1" }],
+  ])("with one %s turns delegation on", (_where, yaml, environment) => {
+    writeFileSync(file, yaml);
+    expect(isDelegating(loadConfig(file, environment))).toBe(true);
+  });
+
+  test("is needed as well as the address", () => {
+    writeFileSync(file, `${LEAST}secutools: { url: "http://127.0.0.1:1" }\n`);
+    expect(isDelegating(loadConfig(file, ENVIRONMENT))).toBe(false);
+  });
 });

@@ -4,8 +4,8 @@ import { z } from "zod";
 import { configSchema } from "../../src/config/schema.ts";
 import { CONFIG_TEMPLATE } from "../../src/config/template.ts";
 
-/** Keys that the template leaves out: of parts that are not there yet, the earlier daemon's, and inside of a list. */
-const LEFT_OUT = [/^secutools\b/, /^server\b/, /^pool\.shared_projects_dir$/, /^pool\.dedicated\[\]/];
+/** Keys that the template leaves out: the earlier daemon's, and inside of a list. */
+const LEFT_OUT = [/^pool\.shared_projects_dir$/, /^pool\.dedicated\[\]/];
 
 const node = z.object({ properties: z.record(z.string(), z.unknown()).optional(), items: z.unknown().optional() });
 

@@ -9,9 +9,17 @@ import { createProgram } from "../../src/cli/program.ts";
 import { loadConfig } from "../../src/config/config.ts";
 import { childEnvironment, readEnvironment } from "../../src/config/environment.ts";
 import { configSchema } from "../../src/config/schema.ts";
-import { ERROR_CODES } from "../../src/core/errors.ts";
+import { delegationCounts, delegationStatusSchema } from "../../src/control/delegation-status.ts";
+import { statusSchema } from "../../src/control/status.ts";
+import { ERROR_CODES, type ErrorCode, QueueError } from "../../src/core/errors.ts";
 import { runEnd } from "../../src/core/outcome.ts";
+import { PROVIDERS } from "../../src/core/route.ts";
+import { parseTask } from "../../src/ledger/parse-task.ts";
+import { decide } from "../../src/router/decide.ts";
+import { createApi } from "../../src/server/api.ts";
+import { guard } from "../../src/server/guard.ts";
 import { runSettings } from "../../src/workers/claude/settings.ts";
+import { environmentWith } from "../helpers/environment.ts";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 const read = (path: string) => readFileSync(join(ROOT, path), "utf8");
@@ -95,10 +103,9 @@ describe("docs/configuration.md", () => {
     expect(odd).toEqual([]);
   });
 
-  test("calls those keys without effect that change nothing, and no others", () => {
+  test("has no key that changes nothing", () => {
     const settable = keys.filter(({ name }) => !name.includes("[]"));
-    const idle = settable.filter(({ name }) => !hasEffect(name)).map(({ name }) => name);
-    expect(firstCodes(section(page, "Without effect yet"), "key").sort()).toEqual(idle.sort());
+    expect(settable.filter(({ name }) => !hasEffect(name))).toEqual([]);
   });
 
   test("has the environment variables that are read, and no others", () => {
@@ -161,7 +168,7 @@ function loaded(file: object): string {
   const dir = mkdtempSync(join(tmpdir(), "docs-"));
   try {
     writeFileSync(join(dir, "c.yaml"), JSON.stringify(file)); // which is YAML too
-    return JSON.stringify(loadConfig(join(dir, "c.yaml"), { home: "/h", redisUrl: null, configFile: null }));
+    return JSON.stringify(loadConfig(join(dir, "c.yaml"), environmentWith({ home: "/h" })));
   } finally {
     rmSync(dir, { recursive: true });
   }
@@ -197,6 +204,163 @@ function isReported(code: string): boolean {
   const kind = kinds.find(([, , named]) => named === code)?.[1];
   return text.some((source) => source.includes(`"${code}"`) || (kind && source.includes(`{ kind: "${kind}"`)));
 }
+
+describe("docs/cli.md", () => {
+  const page = "docs/cli.md";
+  const verbs = createProgram().commands;
+  const names = verbs.map((verb) => verb.name());
+
+  test("has every verb, and no other", () => {
+    const [listed = ""] = read(page).split(/^## /m);
+    expect(rows(listed, "verb").map(([verb = ""]) => codes(linkText(verb)).join())).toEqual(names);
+    expect([...read(page).matchAll(/^## (.+)$/gm)].map(([, heading]) => heading)).toEqual(names);
+  });
+
+  test.each(names)("has how %s is called, and each of its options", (name) => {
+    const verb = verbs.find((each) => each.name() === name);
+    const about = section(page, name);
+    expect(/^```\n(.+)\n```$/m.exec(about)?.[1]).toBe(`ccl-queue ${name} ${verb?.usage()}`);
+    const shown = verb?.options.filter(({ hidden }) => !hidden);
+    expect(firstCodes(about, "option")).toEqual(shown?.map(({ flags }) => flags));
+  });
+
+  test("has the verdicts, the worst first, and the states of a session", () => {
+    const { verdict, sessions } = statusSchema.shape;
+    expect(firstCodes(section(page, "status"), "verdict")).toEqual(verdict.options);
+    expect(firstCodes(section(page, "status"), "state")).toEqual(sessions.element.shape.state.options);
+  });
+
+  test("shows the columns that status prints", () => {
+    const [, columns = ""] = /table\(\[\[([^\]]+)\]/.exec(read("src/cli/status.ts")) ?? [];
+    const printed = [...columns.matchAll(/"([^"]+)"/g)].map(([, column]) => column);
+    const shown = section(page, "status")
+      .split("\n")
+      .find((line) => line.startsWith("SESSION"));
+    expect(shown?.split(/ {2,}/)).toEqual(printed);
+  });
+});
+
+describe("docs/http-api.md", () => {
+  const page = "docs/http-api.md";
+
+  test("has each route with who may use it, and no other", () => {
+    const { routes } = apiThatMeets(new Error("nobody asks"));
+    const guardedFrom = routes.findIndex(({ method }) => method === "ALL");
+    expect(guardedFrom).toBeGreaterThan(-1);
+    const served = routes.flatMap(({ method, path }, index) =>
+      method === "ALL" ? [] : [[`\`${method} ${path}\``, index < guardedFrom ? "everyone" : "guarded"]],
+    );
+    expect(rows(section(page, "Routes"), "route").map(([route, who]) => [route, who])).toEqual(served);
+  });
+
+  test("has each field of a status, and no other", () => {
+    const fields = fieldsOf(z.toJSONSchema(statusSchema)).map((field) => field.replace(/^queues\.\w+/, "queues.*"));
+    const expected = new Set(fields.filter((field) => field !== "queues.*"));
+    expect(firstCodes(section(page, "Status"), "field").sort()).toEqual([...expected].sort());
+  });
+
+  test("has each field of the jobs that are out, and no other", () => {
+    const counts = fieldsOf(z.toJSONSchema(delegationCounts));
+    const fields = fieldsOf(z.toJSONSchema(delegationStatusSchema));
+    const own = fields.filter((field) => field !== "jobs" && !counts.includes(field));
+    expect(firstCodes(section(page, "Delegated status"), "field").sort()).toEqual(own.sort());
+  });
+
+  test("has the status of each error, but for those of ours that come with 500", async () => {
+    const documented = rows(section(page, "Errors"), "status").flatMap(([status, code]) =>
+      codes(code).map((name) => `${status} ${name}`),
+    );
+    const [, status, code] = /writeHead\((\d+)[\s\S]*?ErrorCode = "(\w+)"/.exec(read("src/host.ts")) ?? [];
+    const told = new Set([...(await refusals()), `${status} ${code}`]);
+    expect(documented.sort()).toEqual([...told].filter((each) => !/^500 (?!INTERNAL_ERROR$)/.test(each)).sort());
+  });
+});
+
+const answerNode = z.object({
+  properties: z.record(z.string(), z.unknown()).optional(),
+  items: z.unknown().optional(),
+  anyOf: z.array(z.unknown()).optional(),
+});
+
+/** Every field of an answer: `a`, `a.b` below it, and `a[].b` in the entries of a list. */
+function fieldsOf(schema: unknown, name = ""): string[] {
+  const { properties = {}, items, anyOf = [] } = answerNode.parse(schema);
+  const below = Object.entries(properties).flatMap(([key, value]) => {
+    const field = name === "" ? key : `${name}.${key}`;
+    return [field, ...fieldsOf(value, field)];
+  });
+  const entries = items === undefined ? [] : fieldsOf(items, `${name}[]`);
+  return [...below, ...entries, ...anyOf.flatMap((one) => fieldsOf(one, name))];
+}
+
+/** The API where every question meets this error. */
+function apiThatMeets(error: Error, token: string | null = "right") {
+  const asked = async () => {
+    throw error;
+  };
+  const controls = { status: asked, delegationStatus: asked, cancel: asked };
+  return createApi({ controls, guard: guard({ host: "127.0.0.1", token }), onError: () => {} });
+}
+
+/** Every refusal that the API can answer with, as status and code. */
+async function refusals(): Promise<string[]> {
+  const unforeseen = new Error("unforeseen");
+  const foreseen = Object.keys(ERROR_CODES)
+    .filter(isCode)
+    .map((code) => new QueueError("foreseen", { code }));
+  const tokenless = apiThatMeets(unforeseen, null);
+  return await Promise.all([
+    ...[unforeseen, ...foreseen].map(async (error) => await refusal(apiThatMeets(error))),
+    refusal(apiThatMeets(unforeseen), { authorization: "Bearer wrong" }),
+    refusal(apiThatMeets(unforeseen), { origin: "http://evil.example" }),
+    refusal(apiThatMeets(unforeseen), {}, "/nowhere"),
+    refusal(tokenless, { host: "evil.example" }),
+  ]);
+}
+
+async function refusal(api: ReturnType<typeof createApi>, headers = {}, path = "/watchdog/status"): Promise<string> {
+  const right = { host: "127.0.0.1:8420", authorization: "Bearer right" };
+  const answer = await api.request(`http://127.0.0.1:8420${path}`, { headers: { ...right, ...headers } });
+  const { status, code } = z.object({ status: z.number(), code: z.string() }).parse(await answer.json());
+  expect(answer.status).toBe(status);
+  return `${status} ${code}`;
+}
+
+function isCode(text: string): text is ErrorCode {
+  return Object.hasOwn(ERROR_CODES, text);
+}
+
+describe("docs/delegation.md", () => {
+  const rules = rows(section("docs/delegation.md", "Who does a task"), "rule").map(
+    ([rule = "", who = "", reason = ""]): [string, string, string] => [rule, who, codes(reason).join()],
+  );
+
+  test.each(rules)("%s leads to %s: %s", (rule, who, reason) => {
+    const { secutools } = configSchema.parse({ dispatcher: { projects_dir: "/p" } });
+    const given = codes(rule).filter((code) => code.includes(": "));
+    const allows = given.some((line) => line.startsWith("allow_delegation")) ? [] : ["allow_delegation: true"];
+    const task = parseTask(Buffer.from(["---", ...allows, ...given, "---", "Do it."].join("\n")));
+    if (!task.ok) throw new Error(task.reason);
+    const provider = codes(who).at(-1);
+    expect(decide(task.header, rule.includes("no key") ? null : secutools)).toEqual(
+      provider === undefined ? { route: "local", reason } : { route: "delegated", provider, reason },
+    );
+  });
+
+  test("has every reason to keep a task local, in the order of the rules", () => {
+    const reasons = [...read("src/router/decide.ts").matchAll(/return local\("(.+)"\)/g)].map(([, reason]) => reason);
+    expect(rules.filter(([, who]) => who === "local pool").map(([, , reason]) => reason)).toEqual(reasons);
+  });
+
+  test("has every provider, asked for by name and by each hint", () => {
+    const { secutools } = configSchema.parse({ dispatcher: { projects_dir: "/p" } });
+    const expected = [
+      ...PROVIDERS.map((provider) => `\`${provider}\``),
+      ...Object.entries(secutools.auto).map(([hint, provider]) => `\`secutools.auto.${hint}\`: \`${provider}\``),
+    ];
+    expect(rules.map(([, who]) => who).filter((who) => who !== "local pool")).toEqual(expected);
+  });
+});
 
 describe("docs/dependencies.md", () => {
   test.each([
@@ -236,7 +400,9 @@ describe("docs/claude-code.md", () => {
 describe("ARCHITECTURE.md", () => {
   const map = firstCodes(section("ARCHITECTURE.md", "Package map"), "path");
   const changes = rows(section("ARCHITECTURE.md", "Where do I change…"), "to change");
-  const steps = codes(section("ARCHITECTURE.md", "The way of a task")).filter((code) => code.endsWith(".ts"));
+  const steps = ["The way of a task", "The way of a delegated task", "Asking the daemon"].flatMap((heading) =>
+    codes(section("ARCHITECTURE.md", heading)).filter((code) => code.endsWith(".ts")),
+  );
 
   test.each([...map, ...changes.flatMap(([, paths]) => codes(paths)), ...steps.map((path) => join("src", path))])(
     "speaks of %s, which exists",

@@ -1,26 +1,35 @@
 import { homedir } from "node:os";
 import { beforeEach, describe, expect, test, vi } from "vitest";
 import { childEnvironment, readEnvironment } from "../../src/config/environment.ts";
+import { environmentWith } from "../helpers/environment.ts";
+
+/** The variables that are read, and under which name each is known. */
+const READ = {
+  REDIS_URL: "redisUrl",
+  SECUTOOLS_URL: "secutoolsUrl",
+  SECUTOOLS_API_KEY: "secutoolsApiKey",
+  CCL_QUEUE_TOKEN: "token",
+  CCL_QUEUE_CONFIG: "configFile",
+};
+const NOTHING = environmentWith({ home: homedir() });
 
 beforeEach(() => {
-  vi.stubEnv("REDIS_URL", undefined);
-  vi.stubEnv("CCL_QUEUE_CONFIG", undefined);
+  for (const name of Object.keys(READ)) vi.stubEnv(name, undefined);
 });
 
 describe("what is read from the environment", () => {
   test("is nothing but the home directory when nothing is set", () => {
-    expect(readEnvironment()).toEqual({ home: homedir(), redisUrl: null, configFile: null });
+    expect(readEnvironment()).toEqual(NOTHING);
   });
 
-  test("is where Redis is, and the configuration", () => {
-    vi.stubEnv("REDIS_URL", "redis://db:6379");
-    vi.stubEnv("CCL_QUEUE_CONFIG", "/etc/q.yaml");
-    expect(readEnvironment()).toEqual({ home: homedir(), redisUrl: "redis://db:6379", configFile: "/etc/q.yaml" });
+  test.each(Object.entries(READ))("%s is known as %s", (name, known) => {
+    vi.stubEnv(name, "redis://db:6379");
+    expect(readEnvironment()).toEqual({ ...NOTHING, [known]: "redis://db:6379" });
   });
 
-  test.each(["REDIS_URL", "CCL_QUEUE_CONFIG"])("%s set to nothing, as compose files do, counts as not set", (name) => {
+  test.each(Object.keys(READ))("%s set to nothing, as compose files do, counts as not set", (name) => {
     vi.stubEnv(name, "");
-    expect(readEnvironment()).toMatchObject({ redisUrl: null, configFile: null });
+    expect(readEnvironment()).toEqual(NOTHING);
   });
 });
 

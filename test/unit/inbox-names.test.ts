@@ -78,7 +78,7 @@ describe("the list of an inbox", () => {
     onTestFinished(() => rmSync(project, { recursive: true }));
   });
 
-  const NOTHING = { waiting: [], claimed: [] };
+  const NOTHING = { waiting: [], claimed: [], delegated: [] };
 
   test("holds the waiting tasks and the claimed ones, and nothing else", async () => {
     mkdirSync(inboxDir(project), { recursive: true });

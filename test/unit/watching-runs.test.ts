@@ -63,7 +63,7 @@ function watch(signal = new AbortController().signal) {
   onTestFinished(() => abort.abort());
   const files = new RunFiles(store, record.id);
   const onPhase = (phase: Phase) => void phases.push(phase.name);
-  const run = { record, launchedAtMs: LAUNCHED_AT, store, files, limits: LIMITS, onPhase };
+  const run = { record, launchedAtMs: LAUNCHED_AT, store, files, limits: LIMITS, onPhase, onLook: () => {} };
   return watchRun(run, AbortSignal.any([signal, abort.signal]));
 }
 

@@ -1,9 +1,10 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { isSystemError } from "../../core/errors.ts";
 import { failureOf } from "../../core/outcome.ts";
 import { judge, type Verdict } from "../../core/verdict.ts";
-import { unclaim } from "../../ledger/claim.ts";
-import type { Footer } from "../../ledger/footer.ts";
-import { shelveClaimed } from "../../ledger/shelve.ts";
+import { isTakenBack, unclaim } from "../../ledger/claim.ts";
+import { claimedPath } from "../../ledger/layout.ts";
+import { type RunFooter, shelveClaimed, takeAndShelve } from "../../ledger/shelve.ts";
 import type { LocalPayload } from "../../queue/payload.ts";
 import { endAgent, endAgentTree } from "../claude/end-agent.ts";
 import { readLimitReset } from "../claude/limit-reset.ts";
@@ -70,7 +71,8 @@ async function untilKept(files: RunFiles, agent: ProcessId): Promise<void> {
 
 async function carryOut(verdict: Verdict, run: EndedRun): Promise<void> {
   const { parts, record, state } = run;
-  const told = { task: taskOf(record), id: record.job, session: record.session };
+  const { session } = record;
+  const told = { task: taskOf(record), id: record.job };
   const failure = failureOf(state.end);
   const reason = failure === null ? "" : `${failure.code}: ${failure.message}`;
   // Whoever took a prompt and met no limit has shown that there is none any more.
@@ -79,15 +81,23 @@ async function carryOut(verdict: Verdict, run: EndedRun): Promise<void> {
   switch (verdict.kind) {
     case "done": {
       const path = await shelve(run, "done");
+      if (path === null) return await carryOut({ kind: "cancelled" }, run);
       await parts.fetcher.complete(record.job, { result: "done", path });
       await close(run);
-      return parts.events.emit({ ...told, type: "done", path, durationMs: state.atMs - state.launchedAtMs });
+      return parts.events.emit({
+        ...told,
+        type: "done",
+        by: session,
+        path,
+        durationMs: state.atMs - state.launchedAtMs,
+      });
     }
     case "failed": {
       const path = await shelve(run, "failed");
+      if (path === null) return await carryOut({ kind: "cancelled" }, run);
       await parts.fetcher.fail(record.job, new Error(reason));
       await close(run);
-      return parts.events.emit({ ...told, type: "failed", path, reason });
+      return parts.events.emit({ ...told, type: "failed", by: session, path, reason });
     }
     case "cancelled":
       await parts.fetcher.complete(record.job, { result: "cancelled" });
@@ -95,11 +105,11 @@ async function carryOut(verdict: Verdict, run: EndedRun): Promise<void> {
       return parts.events.emit({ ...told, type: "cancelled" });
     case "retry":
       await giveBack(run, { attempts: record.attempt }, verdict.delayMs);
-      return parts.events.emit({ ...told, type: "retrying", reason, delayMs: verdict.delayMs });
+      return parts.events.emit({ ...told, type: "retrying", session, reason, delayMs: verdict.delayMs });
     case "held":
       await parts.hold.raise(verdict.hold);
       await giveBack(run, { attempts: record.attempt - 1 }, 0);
-      return parts.events.emit({ ...told, type: "held", reason, untilMs: verdict.hold.untilMs });
+      return parts.events.emit({ ...told, type: "held", session, reason, untilMs: verdict.hold.untilMs });
   }
 }
 
@@ -121,8 +131,16 @@ async function close({ parts, record, state, session }: EndedRun): Promise<void>
   if (session !== null) await parts.pool.release(session, { cooldown });
 }
 
-async function shelve(run: EndedRun, shelf: "done" | "failed"): Promise<string> {
-  return await shelveClaimed(taskOf(run.record), shelf, await footerOf(run));
+/** null when the task was cancelled at the last moment. */
+async function shelve(run: EndedRun, shelf: "done" | "failed"): Promise<string | null> {
+  const task = taskOf(run.record);
+  const footer = await footerOf(run);
+  try {
+    return await takeAndShelve(task, claimedPath(task), shelf, footer);
+  } catch (error) {
+    if (!isSystemError(error, "ENOENT")) throw error;
+    return (await isTakenBack(task)) ? null : await shelveClaimed(task, shelf, footer);
+  }
 }
 
 async function resetOf({ parts, files, record, state }: EndedRun): Promise<number | null> {
@@ -131,7 +149,7 @@ async function resetOf({ parts, files, record, state }: EndedRun): Promise<numbe
   return await readLimitReset(files.transcript, statusFile, state.end.message, state.atMs);
 }
 
-async function footerOf({ parts, record, files, state }: EndedRun): Promise<Footer> {
+async function footerOf({ parts, record, files, state }: EndedRun): Promise<RunFooter> {
   const failure = failureOf(state.end);
   const usage = await readUsage(files.transcript, parts.store.pathOf(record.id, "status.json"));
   const text = state.end.kind === "finished" ? state.end.message : await whatWasSeen(files, state.screen);
@@ -144,10 +162,10 @@ async function footerOf({ parts, record, files, state }: EndedRun): Promise<Foot
     run: record.id,
     attempts: record.attempt,
     durationMs: state.atMs - state.launchedAtMs,
-    ...(failure === null ? {} : { error: failure }),
-    ...(usage.tokens === undefined ? {} : { tokens: usage.tokens }),
-    ...(usage.costUsd === undefined ? {} : { costUsd: usage.costUsd }),
-    ...(text === "" ? {} : { text }),
+    error: failure ?? undefined,
+    tokens: usage.tokens,
+    costUsd: usage.costUsd,
+    text: text || undefined,
   };
 }
 

@@ -1,6 +1,6 @@
 import { taskKey } from "../../core/id.ts";
 import type { TaskFile } from "../../core/task.ts";
-import type { LocalJob } from "../../queue/host-fetcher.ts";
+import type { LocalJob } from "../../queue/fetcher.ts";
 import type { Session } from "../tmux/pool.ts";
 import { RunFiles } from "./files.ts";
 import { launchRun } from "./launch.ts";

@@ -4,7 +4,7 @@ import type { Priority } from "../../core/task.ts";
 import { claim, unclaim } from "../../ledger/claim.ts";
 import { readClaimed } from "../../ledger/read-task.ts";
 import { shelveClaimed } from "../../ledger/shelve.ts";
-import type { LocalJob } from "../../queue/host-fetcher.ts";
+import type { LocalJob } from "../../queue/fetcher.ts";
 import type { RunParts } from "./parts.ts";
 import { type RunRecord, taskOf } from "./record.ts";
 

@@ -6,7 +6,7 @@ import { RunFiles } from "./files.ts";
 import { type EndedState, finishRun } from "./finish.ts";
 import type { RunParts } from "./parts.ts";
 import { type RunRecord, taskOf } from "./record.ts";
-import { watchRun } from "./watch.ts";
+import { type Progress, watchRun } from "./watch.ts";
 
 /** A limit is met at the first request: an agent that works for so long has passed it. */
 const PROBE_MS = 10_000;
@@ -21,6 +21,7 @@ export async function seeRun(
   const files = new RunFiles(parts.store, record.id);
   const state = await ended(parts, record, session, files, signal);
   if (state !== null) await finishRun({ parts, record, state, files, session }, signal);
+  parts.board.remove(record.id);
 }
 
 async function ended(
@@ -51,7 +52,8 @@ async function ended(
     tellSubmitted(parts, record);
     passProbe(parts, over.signal).catch(parts.onError);
   };
-  const seen = await watchRun({ record, launchedAtMs, store, files, limits, onPhase }, signal);
+  const onLook = (progress: Progress) => parts.board.put(record, progress);
+  const seen = await watchRun({ record, launchedAtMs, store, files, limits, onPhase, onLook }, signal);
   over.abort();
   if (seen === null) return null;
   const screen = seen.end.kind === "finished" ? null : await screenOf(parts, session);

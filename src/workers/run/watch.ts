@@ -22,6 +22,8 @@ export interface WatchedRun {
   readonly limits: PhaseLimits;
   /** Called with each new phase but the last. */
   readonly onPhase: (phase: Phase) => void;
+  /** Called after each look with what is known by then. */
+  readonly onLook: (progress: Progress) => void;
 }
 
 /** A run that was seen to its end. */
@@ -32,8 +34,10 @@ export interface SeenRun {
   readonly submitted: boolean;
 }
 
-interface Progress {
+/** How far a run has come. */
+export interface Progress {
   readonly phase: Phase;
+  /** When it last showed a sign of life, in ms since the epoch. */
   readonly movedAtMs: number;
   readonly submitted: boolean;
   /** When the last look was taken. */
@@ -55,6 +59,7 @@ export async function watchRun(run: WatchedRun, signal: AbortSignal): Promise<Se
     };
     while (!signal.aborted) {
       progress = await step(run, progress);
+      run.onLook(progress);
       const { phase, submitted, lookedAtMs } = progress;
       if (phase.name === "ended") return { atMs: phase.sinceMs, end: phase.end, submitted };
       await wake.wait(dueMs(phase, lookedAtMs) ?? LOOK_MS, signal);

@@ -20,6 +20,9 @@ export interface PoolOptions {
   readonly cooldownMs: number;
 }
 
+/** What a session of the pool is good for now; in use = by a person, or by a program that is not ours. */
+export type SessionState = "idle" | "busy" | "cooling" | "in use" | "missing";
+
 /** For this long after a person's last key, an attached session is left to that person. */
 const TYPING_MS = 60_000;
 /** For this long after we started a shell it is idle by our own knowledge: it may not show as one yet. */
@@ -73,6 +76,25 @@ export class Pool {
   async tagged(): Promise<Session[]> {
     const panes = [...this.#ours(await this.#options.tmux.listPanes())];
     return panes.filter(([, { run }]) => run !== null).map(([name, pane]) => ({ name, pane }));
+  }
+
+  /** The state of every session in the range. @throws {QueueError} TMUX_FAILED: then nothing is known */
+  async states(): Promise<{ readonly name: string; readonly state: SessionState }[]> {
+    const panes = await this.#options.tmux.listPanes();
+    const alone = this.#ours(panes);
+    const existing = new Set(panes.map(({ session }) => session));
+    return await Promise.all(
+      this.#names.map(async (name) => {
+        const state = existing.has(name) ? await this.#stateOf(name, alone.get(name) ?? null) : "missing";
+        return { name, state };
+      }),
+    );
+  }
+
+  async #stateOf(name: string, pane: Pane | null): Promise<SessionState> {
+    if (this.#reserved.has(name) || (pane !== null && pane.run !== null)) return "busy";
+    if (!this.#isCool(name)) return "cooling";
+    return pane !== null && (await this.#isIdle(pane)) ? "idle" : "in use";
   }
 
   /** The reservation ends and nothing was started: the session is as it was. */

@@ -1,0 +1,29 @@
+import { EXIT } from "./exit.ts";
+import { describeJob, type ToldJob, told } from "./job.ts";
+import { complain, printJson, printTable } from "./output.ts";
+import { type CommonOptions, readSettings, withSecutools } from "./settings.ts";
+
+/** `ccl-delegate get`: how a job stands. */
+export async function get(id: string, options: CommonOptions): Promise<number> {
+  const settings = await readSettings(options);
+  const job = told(id, await withSecutools(settings, (client) => client.getJob(id)));
+  const isLost = job.status === "lost";
+  if (options.json) await printJson(job);
+  else if (isLost) complain(describeJob(job));
+  else await printTable(tableOf(job));
+  return isLost ? EXIT.jobFailed : EXIT.ok;
+}
+
+function tableOf({ id, status, provider, model, error, costUsd, usage, createdAt, finishedAt }: ToldJob) {
+  return {
+    id,
+    status,
+    provider,
+    model,
+    created: createdAt,
+    finished: finishedAt,
+    tokens: usage === null ? null : `${usage.input} in, ${usage.output} out`,
+    cost: costUsd === null ? null : `$${costUsd}`,
+    error: error === null ? null : `${error.code}: ${error.message}`,
+  };
+}

@@ -1,0 +1,46 @@
+import { randomUUID } from "node:crypto";
+import { rm } from "node:fs/promises";
+import { isSystemError, QueueError } from "../core/errors.ts";
+import { type TaskFile, taskLabel } from "../core/task.ts";
+import { fingerprint, type Sighting, sight } from "../ledger/completeness.ts";
+import { claimedPath, taskPath } from "../ledger/layout.ts";
+import { readMarker } from "../ledger/marker.ts";
+import { type RunFooter, takeAndShelve } from "../ledger/shelve.ts";
+import { shelveDelegated } from "../ledger/shelve-delegated.ts";
+
+/**
+ * Takes a task out of its inbox into failed/, wherever it stands: whoever has it sees that it is gone and ends it.
+ * Returns the new path. @throws {QueueError} TASK_UNKNOWN when it has ended meanwhile
+ */
+export async function cancelTask(task: TaskFile): Promise<string> {
+  const footer: RunFooter = {
+    result: "cancelled",
+    finishedAt: new Date(),
+    error: { code: "TASK_CANCELLED", message: "somebody cancelled the task" },
+    // No run's own: the task is over, but whoever runs it does not know yet.
+    run: `cancelled-${randomUUID()}`,
+  };
+  const marker = await readMarker(task);
+  if (marker !== null) return await shelveDelegated(task, marker, "failed", footer);
+  // It may be launched, or given back, in this very moment.
+  for (const from of [claimedPath(task), taskPath(task), claimedPath(task), taskPath(task)]) {
+    const seen = await sight(from);
+    if (seen === null) continue;
+    const path = await takeAndShelve(task, from, "failed", footer).catch(ignoreMissing);
+    if (path === null) continue;
+    await removeOtherName(task, seen);
+    return path;
+  }
+  throw new QueueError(`${taskLabel(task)} is not waiting or running any more`, { code: "TASK_UNKNOWN" });
+}
+
+/** A claim that was just being given back had two names. */
+async function removeOtherName(task: TaskFile, taken: Sighting): Promise<void> {
+  const waiting = await sight(taskPath(task));
+  if (waiting !== null && fingerprint(waiting) === fingerprint(taken)) await rm(taskPath(task), { force: true });
+}
+
+function ignoreMissing(error: unknown): null {
+  if (isSystemError(error, "ENOENT")) return null;
+  throw error;
+}

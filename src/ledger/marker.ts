@@ -1,0 +1,64 @@
+import { lstat, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { z } from "zod";
+import { isSystemError, QueueError } from "../core/errors.ts";
+import { parseJson } from "../core/json.ts";
+import { PROVIDERS } from "../core/route.ts";
+import type { TaskFile } from "../core/task.ts";
+import { inboxDir, markerPath } from "./layout.ts";
+
+const marker = z.object({
+  /** The task's job in the queue, and which attempt this is. */
+  job: z.string().regex(/^[a-z0-9]+$/),
+  attempt: z.int().min(1),
+  /** The platform's job. */
+  remoteId: z.string(),
+  provider: z.enum(PROVIDERS),
+  reason: z.string(),
+  submittedAt: z.iso.datetime(),
+  /** What was submitted: the file's fingerprint, and its text. A file that was changed since is another task. */
+  fingerprint: z.string(),
+  text: z.string(),
+});
+
+/** What stands in `x.md.delegated`: enough to bring the task home when Redis has lost it. */
+export type Marker = Readonly<z.infer<typeof marker>>;
+
+/** Marks a task as being with secutools, whole or not at all. */
+export async function writeMarker(task: TaskFile, content: Marker): Promise<void> {
+  // Named for the attempt, so that a repetition clears away what a crash left of it.
+  const draft = join(inboxDir(task.project), `.${content.job}-${content.attempt}.draft`);
+  await writeFile(draft, `${JSON.stringify(content, null, 2)}\n`, { mode: 0o600, flush: true });
+  await rename(draft, markerPath(task));
+}
+
+/** The marker beside a task, null when there is none. @throws {QueueError} MARKER_INVALID */
+export async function readMarker(task: TaskFile): Promise<Marker | null> {
+  const text = await readFile(markerPath(task), "utf8").catch((error: unknown) => {
+    if (isSystemError(error, "ENOENT", "ENOTDIR")) return null;
+    throw error;
+  });
+  if (text === null) return null;
+  const parsed = marker.safeParse(parseJson(text));
+  if (!parsed.success) throw invalidMarker(task);
+  return parsed.data;
+}
+
+export function invalidMarker(task: TaskFile): QueueError {
+  return new QueueError(`${markerPath(task)} does not say which job it stands for`, {
+    code: "MARKER_INVALID",
+    hint: "remove it to have the task done anew, or write it back as it was",
+  });
+}
+
+/** Whether a task is with secutools. */
+export async function isMarked(task: TaskFile): Promise<boolean> {
+  return await lstat(markerPath(task)).then(
+    () => true,
+    () => false,
+  );
+}
+
+export async function removeMarker(task: TaskFile): Promise<void> {
+  await rm(markerPath(task), { force: true });
+}

@@ -1,0 +1,44 @@
+import { rm } from "node:fs/promises";
+import { isSystemError } from "../core/errors.ts";
+import type { TaskFile } from "../core/task.ts";
+import { claimAsItIs, unclaim } from "./claim.ts";
+import { fingerprint, sight } from "./completeness.ts";
+import { claimedPath, type Shelf, taskPath } from "./layout.ts";
+import { type Marker, removeMarker } from "./marker.ts";
+import { type RunFooter, shelveText } from "./shelve.ts";
+
+/**
+ * Ends a delegated task: the text that was submitted and the footer appear in done/ or failed/ whole, then the task's
+ * file goes, then its marker. A file that was changed meanwhile stays: it is the next task of that name.
+ * May be repeated after a crash at any point. Returns the new path.
+ */
+export async function shelveDelegated(
+  task: TaskFile,
+  marker: Marker,
+  shelf: Shelf,
+  footer: RunFooter,
+): Promise<string> {
+  const path = await shelveText(task, shelf, marker.text, footer);
+  await clearAway(task, marker);
+  return path;
+}
+
+/** What a delegated task that has been shelved leaves in the inbox goes, its marker last. May be repeated. */
+export async function clearAway(task: TaskFile, { fingerprint }: Marker): Promise<void> {
+  await removeSubmitted(task, fingerprint);
+  await removeMarker(task);
+}
+
+/** It is claimed before it is removed: a version that is saved in this very moment stays. */
+async function removeSubmitted(task: TaskFile, submitted: string): Promise<void> {
+  const waiting = await sight(taskPath(task));
+  if (waiting !== null && fingerprint(waiting) === submitted) await claimAsItIs(task).catch(ignoreMissing);
+  const claimed = await sight(claimedPath(task));
+  if (claimed === null) return;
+  if (fingerprint(claimed) === submitted) await rm(claimedPath(task), { force: true });
+  else await unclaim(task);
+}
+
+function ignoreMissing(error: unknown): void {
+  if (!isSystemError(error, "ENOENT")) throw error;
+}

@@ -1,0 +1,38 @@
+import type { Redis } from "ioredis";
+import type { Service } from "../core/service.ts";
+import { connect, type RedisAddress } from "./connection.ts";
+import { keyPrefix } from "./names.ts";
+
+export interface CountersOptions {
+  readonly address: RedisAddress;
+  readonly workspace: string;
+  readonly onError: (error: Error) => void;
+}
+
+/** A workspace's running totals, over all hosts and restarts. They are for people: a crash may leave one out. */
+export class Counters implements Service {
+  readonly #redis: Redis;
+  readonly #key: string;
+
+  constructor({ address, workspace, onError }: CountersOptions) {
+    this.#redis = connect(address);
+    this.#redis.on("error", onError);
+    this.#key = `${keyPrefix(workspace)}:counters`;
+  }
+
+  async start(): Promise<void> {}
+
+  async stop(): Promise<void> {
+    this.#redis.disconnect();
+  }
+
+  async add(name: string, amount = 1): Promise<void> {
+    await this.#redis.hincrbyfloat(this.#key, name, amount);
+  }
+
+  /** Every total that is not zero, by name. */
+  async read(): Promise<ReadonlyMap<string, number>> {
+    const totals = await this.#redis.hgetall(this.#key);
+    return new Map(Object.entries(totals).map(([name, total]) => [name, Number(total)]));
+  }
+}

@@ -1,0 +1,148 @@
+import { QueueError } from "../../core/errors.ts";
+import { hasInbox, isWithdrawn } from "../../ledger/claim.ts";
+import { isMarked, type Marker, readMarker, removeMarker } from "../../ledger/marker.ts";
+import { findShelved, type RunFooter, removeDraft } from "../../ledger/shelve.ts";
+import { clearAway, shelveDelegated } from "../../ledger/shelve-delegated.ts";
+import type { DelegatedJob } from "../../queue/fetcher.ts";
+import type { Secutools } from "../secutools/client.ts";
+import { endOf, type RemoteAnswer, type RemoteEnd } from "./outcome.ts";
+import { type DelegationParts, runOf, taskOf } from "./parts.ts";
+
+/** A delegated job whose remote one is known. */
+export interface RemoteTask {
+  readonly job: DelegatedJob;
+  readonly remote: { readonly id: string; readonly submittedAtMs: number };
+}
+
+/**
+ * Looks after one delegated task: asks the platform, and finalises the file once the outcome is known. Every step may
+ * be repeated, so a crash at any point is made good by the next look. @throws {QueueError} SECUTOOLS_*, MARKER_INVALID
+ */
+export async function bringHome(parts: DelegationParts, out: RemoteTask, signal: AbortSignal): Promise<void> {
+  const { client } = parts;
+  const task = taskOf(out.job);
+  const marker = await readMarker(task);
+  if (marker === null && !(await hasInbox(task))) return;
+  const isWithdrawnNow = await isWithdrawn(task);
+  if (marker?.job !== out.job.id || isWithdrawnNow) {
+    if (await wasShelved(parts, out, marker)) return;
+    if (client !== null) await cancelRemote(parts, client, out, signal);
+    return isWithdrawnNow ? await cancelled(parts, out) : await takenBack(parts, out);
+  }
+  if (client === null) return;
+  const ageMs = parts.now() - out.remote.submittedAtMs;
+  const end = endOf(await ask(parts, client, out, signal), ageMs, parts.settings.maxAgeMs);
+  if (end === null) return;
+  if (await wasShelved(parts, out, marker)) return;
+  if (end.failure?.code === "SECUTOOLS_JOB_EXPIRED") await cancelRemote(parts, client, out, signal);
+  await finalise(parts, out, marker, end);
+}
+
+/** An answer that nobody understands is no end of the task, until its time is over. */
+async function ask(
+  { onError }: DelegationParts,
+  client: Secutools,
+  { remote }: RemoteTask,
+  signal: AbortSignal,
+): Promise<RemoteAnswer> {
+  return await client.getJob(remote.id, signal).catch((error: unknown) => {
+    if (!isBadAnswer(error)) throw error;
+    onError(error);
+    return "unreadable";
+  });
+}
+
+/** Nothing is waited for that the platform will never say: the task ends here all the same. */
+async function cancelRemote(
+  { onError }: DelegationParts,
+  client: Secutools,
+  { remote }: RemoteTask,
+  signal: AbortSignal,
+): Promise<void> {
+  await client.cancelJob(remote.id, signal).catch((error: unknown) => {
+    if (!isBadAnswer(error)) throw error;
+    onError(error);
+  });
+}
+
+function isBadAnswer(error: unknown): boolean {
+  return error instanceof QueueError && error.code === "SECUTOOLS_BAD_ANSWER";
+}
+
+/** Whether a task's file and its marker are where they were left. */
+export async function isUnchanged(job: DelegatedJob): Promise<boolean> {
+  const task = taskOf(job);
+  return (await isMarked(task)) && !(await isWithdrawn(task));
+}
+
+/** A crash after the file was finalised left the job open. */
+async function wasShelved(parts: DelegationParts, { job }: RemoteTask, marker: Marker | null): Promise<boolean> {
+  const task = taskOf(job);
+  const shelved = await findShelved(task, runOf(job));
+  if (shelved === null) return false;
+  await removeDraft(task, shelved.shelf, runOf(job));
+  if (marker?.job === job.id) await clearAway(task, marker);
+  if (shelved.shelf === "done") await parts.fetcher.complete(job.id, { result: "done", path: shelved.path });
+  else await parts.fetcher.fail(job.id, new Error(`failed; see ${shelved.path}`));
+  return true;
+}
+
+/** Its file was deleted. */
+async function cancelled({ fetcher, counters, events }: DelegationParts, { job }: RemoteTask): Promise<void> {
+  await removeOurMarker(job);
+  await fetcher.complete(job.id, { result: "cancelled" });
+  await counters.add("cancelled");
+  events.emit({ type: "cancelled", task: taskOf(job), id: job.id });
+}
+
+/** Its marker was removed: the file waits as any other, and goes out once more as another attempt. */
+async function takenBack({ fetcher }: DelegationParts, { job }: RemoteTask): Promise<void> {
+  await fetcher.amend(job.id, { remote: null, attempts: job.payload.attempts + 1 });
+  await fetcher.putBack(job.id);
+}
+
+async function removeOurMarker(job: DelegatedJob): Promise<void> {
+  const task = taskOf(job);
+  if ((await readMarker(task))?.job === job.id) await removeMarker(task);
+}
+
+async function finalise(parts: DelegationParts, out: RemoteTask, marker: Marker, end: RemoteEnd): Promise<void> {
+  const { fetcher, counters, events } = parts;
+  const { id, payload } = out.job;
+  const { failure, job: remote } = end;
+  const task = taskOf(out.job);
+  const durationMs = parts.now() - out.remote.submittedAtMs;
+  const path = await shelveDelegated(task, marker, failure === null ? "done" : "failed", footerOf(parts, out, end));
+  const told = { task, id, by: payload.provider, path };
+  if (failure === null) {
+    await fetcher.complete(id, { result: "done", path });
+    events.emit({ ...told, type: "done", durationMs });
+  } else {
+    const reason = `${failure.code}: ${failure.message}`;
+    await fetcher.fail(id, new Error(reason));
+    events.emit({ ...told, type: "failed", reason });
+  }
+  await counters.add(failure === null ? "completed" : "failed");
+  if (remote?.costUsd) await counters.add(`cost_usd:${payload.provider}`, remote.costUsd);
+}
+
+function footerOf(
+  { now }: DelegationParts,
+  { job, remote }: RemoteTask,
+  { failure, job: answer }: RemoteEnd,
+): RunFooter {
+  return {
+    result: failure === null ? "done" : "failed",
+    finishedAt: new Date(now()),
+    error: failure ?? undefined,
+    route: `delegated: ${job.payload.reason}`,
+    provider: `${job.payload.provider} (${remote.id})`,
+    model: answer?.model ?? undefined,
+    run: runOf(job),
+    attempts: job.payload.attempts + 1,
+    durationMs: now() - remote.submittedAtMs,
+    tokens: answer?.usage ?? undefined,
+    costUsd: answer?.costUsd ?? undefined,
+    text: answer?.result ?? undefined,
+  };
+}

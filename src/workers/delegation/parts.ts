@@ -1,0 +1,33 @@
+import type { Config } from "../../config/config.ts";
+import type { TaskEvents } from "../../core/events.ts";
+import type { TaskFile } from "../../core/task.ts";
+import type { Counters } from "../../queue/counters.ts";
+import type { DelegatedJob, Fetcher } from "../../queue/fetcher.ts";
+import type { DelegatedPayload } from "../../queue/payload.ts";
+import type { TaskQueues } from "../../queue/task-queues.ts";
+import type { Secutools } from "../secutools/client.ts";
+
+/** What delegating a task and bringing it home may use. */
+export interface DelegationParts {
+  readonly settings: Config["secutools"];
+  /** null = not configured: what waits goes to the local pool, what is out stays out. */
+  readonly client: Secutools | null;
+  readonly queues: TaskQueues;
+  readonly fetcher: Fetcher<DelegatedPayload>;
+  readonly counters: Counters;
+  readonly events: TaskEvents;
+  /** In ms since the epoch. */
+  readonly now: () => number;
+  /** Told of what went wrong and is tried again. */
+  readonly onError: (error: unknown) => void;
+}
+
+/** The task that a job is for. */
+export function taskOf({ payload: { project, name } }: DelegatedJob): TaskFile {
+  return { project, name };
+}
+
+/** Names one attempt: the idempotency key towards the platform, and the run in the footer. */
+export function runOf({ id, payload }: DelegatedJob): string {
+  return `${id}-${payload.attempts + 1}`;
+}

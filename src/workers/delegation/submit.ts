@@ -1,0 +1,129 @@
+import { basename } from "node:path";
+import { QueueError } from "../../core/errors.ts";
+import { fingerprint, sight } from "../../ledger/completeness.ts";
+import { taskPath } from "../../ledger/layout.ts";
+import { type Marker, readMarker, writeMarker } from "../../ledger/marker.ts";
+import { parseTask } from "../../ledger/parse-task.ts";
+import { readOriginal } from "../../ledger/read-task.ts";
+import type { DelegatedJob } from "../../queue/fetcher.ts";
+import type { Secutools, Submission } from "../secutools/client.ts";
+import { type DelegationParts, runOf, taskOf } from "./parts.ts";
+
+/** How soon a job is looked at again whose file is being changed. */
+const CHANGED_RETRY_MS = 500;
+/** How soon a step is tried again that failed here, such as writing to a full disk. */
+const RETRY_MS = 5_000;
+
+/**
+ * Hands a task to the platform and marks its file. The job stays active until the reaper brings it home. Repeating it
+ * is harmless: the platform knows the attempt by its key. When the signal aborts, the next start goes on with the job.
+ */
+export async function submitTask(parts: DelegationParts, job: DelegatedJob, signal: AbortSignal): Promise<void> {
+  try {
+    await submitOnce(parts, job, signal);
+  } catch (error) {
+    if (signal.aborted) return;
+    if (isRefusal(error)) return await fallBack(parts, job, `secutools would not take it: ${error.message}`);
+    parts.onError(error);
+    await parts.fetcher.putBack(job.id, RETRY_MS);
+  }
+}
+
+async function submitOnce(parts: DelegationParts, job: DelegatedJob, signal: AbortSignal): Promise<void> {
+  const { client, fetcher } = parts;
+  // It is out already: the reaper looks after it.
+  if (job.payload.remote !== null) return;
+  const task = taskOf(job);
+  const marker = await readMarker(task);
+  if (marker?.job === job.id) return await keep(parts, job, marker);
+  if (marker !== null) return await stepBack(parts, job, marker);
+  if (client === null) return await fallBack(parts, job, "delegation is not configured any more");
+  const sighting = await sight(taskPath(task));
+  if (sighting === null) return await cancel(parts, job);
+  const isAsEnqueued = fingerprint(sighting) === job.payload.fingerprint;
+  const text = isAsEnqueued ? await readText(job) : null;
+  if (text === null) return await fetcher.putBack(job.id, CHANGED_RETRY_MS);
+  await keep(parts, job, await handOver(parts, client, job, text, signal));
+}
+
+interface TaskText {
+  readonly text: string;
+  readonly submission: Submission;
+}
+
+/** null when the file does not hold any more what was enqueued. */
+async function readText(job: DelegatedJob): Promise<TaskText | null> {
+  const { project, name } = taskOf(job);
+  const bytes = await readOriginal(project, taskPath({ project, name }));
+  const parsed = parseTask(bytes);
+  if (!parsed.ok) return null;
+  const { header, prompt } = parsed;
+  const submission: Submission = {
+    provider: job.payload.provider,
+    priority: header.priority,
+    title: header.title ?? name.replace(/\.md$/, ""),
+    prompt,
+    tags: header.tags,
+    metadata: { project: basename(project), task: name },
+  };
+  return { text: bytes.toString("utf8"), submission };
+}
+
+async function handOver(
+  { events, counters, now }: DelegationParts,
+  client: Secutools,
+  job: DelegatedJob,
+  { text, submission }: TaskText,
+  signal: AbortSignal,
+): Promise<Marker> {
+  const task = taskOf(job);
+  const { id: remoteId } = await client.submitJob(submission, runOf(job), signal);
+  const { provider, reason, fingerprint, attempts } = job.payload;
+  const submittedAt = new Date(now()).toISOString();
+  const marker: Marker = {
+    job: job.id,
+    attempt: attempts + 1,
+    remoteId,
+    provider,
+    reason,
+    submittedAt,
+    fingerprint,
+    text,
+  };
+  await writeMarker(task, marker);
+  await counters.add("submitted");
+  events.emit({ type: "delegated", task, id: job.id, provider, remote: remoteId });
+  return marker;
+}
+
+/** The job knows its remote one from now on. */
+async function keep({ fetcher }: DelegationParts, job: DelegatedJob, marker: Marker): Promise<void> {
+  await fetcher.amend(job.id, { remote: { id: marker.remoteId, submittedAtMs: Date.parse(marker.submittedAt) } });
+}
+
+/** The file is out for a job that Redis has lost: the sweep makes that one anew. */
+async function stepBack({ fetcher }: DelegationParts, job: DelegatedJob, marker: Marker): Promise<void> {
+  await fetcher.complete(job.id, { result: "superseded", by: marker.job });
+}
+
+async function cancel({ fetcher, events }: DelegationParts, job: DelegatedJob): Promise<void> {
+  await fetcher.complete(job.id, { result: "cancelled" });
+  events.emit({ type: "cancelled", task: taskOf(job), id: job.id });
+}
+
+/** The local pool does it. It has its job there before it leaves here. */
+async function fallBack(
+  { queues, fetcher, counters, events }: DelegationParts,
+  job: DelegatedJob,
+  reason: string,
+): Promise<void> {
+  const { provider: _provider, remote: _remote, ...task } = job.payload;
+  await queues.toLocal(job.id, { ...task, reason, attempts: 0, resume: null });
+  await fetcher.complete(job.id, { result: "local", reason });
+  await counters.add("fallback");
+  events.emit({ type: "routed", task: taskOf(job), id: job.id, decision: { route: "local", reason } });
+}
+
+function isRefusal(error: unknown): error is QueueError {
+  return error instanceof QueueError && error.code.startsWith("SECUTOOLS_");
+}

@@ -1,0 +1,127 @@
+import { QueueError } from "../core/errors.ts";
+import type { Service } from "../core/service.ts";
+import { REAPER_QUEUE } from "../queue/names.ts";
+import type { ProcessorOptions } from "../queue/processor.ts";
+import { Ticks } from "../queue/ticks.ts";
+import { AskTimes } from "./delegation/ask-times.ts";
+import { bringHome, isUnchanged, type RemoteTask } from "./delegation/bring-home.ts";
+import type { DelegationParts } from "./delegation/parts.ts";
+
+export interface ReaperOptions extends Omit<ProcessorOptions, "queue" | "process"> {
+  readonly parts: DelegationParts;
+}
+
+/** Brings finished delegated tasks home: a repeated job that asks the platform about those that are due. */
+export class Reaper implements Service {
+  readonly #parts: DelegationParts;
+  readonly #times: AskTimes;
+  readonly #ticks: Ticks;
+  #early: NodeJS.Timeout | null = null;
+  #stopped = false;
+
+  constructor({ parts, ...queue }: ReaperOptions) {
+    const { pollIntervalMs } = parts.settings;
+    this.#parts = parts;
+    this.#times = new AskTimes(pollIntervalMs);
+    this.#ticks = new Ticks({
+      ...queue,
+      queue: REAPER_QUEUE,
+      everyMs: pollIntervalMs,
+      tick: (signal) => this.runOnce(signal),
+    });
+    parts.events.on(({ type }) => type === "delegated" && this.#expect(this.#times.shortestMs));
+  }
+
+  async start(): Promise<void> {
+    await this.#ticks.start();
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    clearTimeout(this.#early ?? undefined);
+    await this.#ticks.stop();
+  }
+
+  /** Has every delegated task looked at soon: something happened to the files of some. */
+  wake(): void {
+    this.#expect(0);
+  }
+
+  /** One tick. It ends early when the platform is down: then nothing is asked in vain, and nothing fails. */
+  async runOnce(signal: AbortSignal): Promise<void> {
+    const { client, fetcher, onError } = this.#parts;
+    const out = (await fetcher.active()).flatMap((job): RemoteTask[] =>
+      job.payload.remote === null ? [] : [{ job, remote: job.payload.remote }],
+    );
+    this.#times.keep(new Set(out.map(({ job }) => job.id)));
+    if (client === null && out.length > 0) onError(notConfigured(out.length));
+    const isUp = await this.#lookAfter(await this.#due(out), signal);
+    if (isUp && client !== null) this.#expectNext(out);
+  }
+
+  /** Those that it is time to ask about, and those whose files were touched. */
+  async #due(out: readonly RemoteTask[]): Promise<RemoteTask[]> {
+    const nowMs = this.#parts.now();
+    const isDue = await Promise.all(
+      out.map(
+        async ({ job, remote }) =>
+          this.#times.leftMs(job.id, remote.submittedAtMs, nowMs) === 0 || !(await isUnchanged(job)),
+      ),
+    );
+    return out.filter((_, index) => isDue[index]);
+  }
+
+  /** False when the platform is down: as many answers in a row were missing as are asked for at once. */
+  async #lookAfter(due: readonly RemoteTask[], signal: AbortSignal): Promise<boolean> {
+    const { concurrency } = this.#parts.settings;
+    const left = due.values();
+    let unanswered = 0;
+    const askInTurn = async () => {
+      for (const out of left) {
+        signal.throwIfAborted();
+        if (unanswered >= concurrency) return;
+        unanswered = (await this.#lookAfterOne(out, signal)) ? 0 : unanswered + 1;
+      }
+    };
+    await Promise.all(Array.from({ length: concurrency }, askInTurn));
+    return unanswered < concurrency;
+  }
+
+  /** False when the platform did not answer. */
+  async #lookAfterOne(out: RemoteTask, signal: AbortSignal): Promise<boolean> {
+    const { now, onError } = this.#parts;
+    this.#times.asked(out.job.id, now());
+    try {
+      await bringHome(this.#parts, out, signal);
+      return true;
+    } catch (error) {
+      if (signal.aborted) throw error;
+      onError(error);
+      return !(error instanceof QueueError && error.code === "SECUTOOLS_UNREACHABLE");
+    }
+  }
+
+  /** A tick of its own for whoever is due before the next regular one. */
+  #expectNext(out: readonly RemoteTask[]): void {
+    const nowMs = this.#parts.now();
+    const waits = out.map(({ job, remote }) => this.#times.leftMs(job.id, remote.submittedAtMs, nowMs));
+    const soonestMs = Math.min(...waits);
+    if (soonestMs < this.#parts.settings.pollIntervalMs) this.#expect(Math.max(soonestMs, this.#times.shortestMs));
+  }
+
+  #expect(delayMs: number): void {
+    if (this.#stopped || (this.#early !== null && delayMs > 0)) return;
+    clearTimeout(this.#early ?? undefined);
+    this.#early = setTimeout(() => {
+      this.#early = null;
+      this.#ticks.now().catch(this.#parts.onError);
+    }, delayMs);
+  }
+}
+
+function notConfigured(count: number): QueueError {
+  return new QueueError(`${count} tasks are with secutools, and nobody may ask about them`, {
+    code: "SECUTOOLS_NOT_CONFIGURED",
+    hint: "set SECUTOOLS_API_KEY and secutools.url again, or remove their .delegated markers",
+  });
+}

@@ -1,0 +1,71 @@
+import { afterEach, describe, expect, test } from "vitest";
+import { type Delegation, delegable, startDelegation } from "../helpers/delegation.ts";
+import { until } from "../helpers/until.ts";
+
+let delegation: Delegation;
+afterEach(async () => await delegation.stop());
+
+const submits = async () => (await delegation.queue.witness()).filter(({ event }) => event === "submit");
+const accepted = () => delegation.platform.jobs().map(({ submission }) => submission.metadata.task);
+
+describe("the local pool and the platform do not wait for each other", () => {
+  test("a pool that is full delays no delegated task", async () => {
+    delegation = await startDelegation({ sessions: 1 });
+    const { queue } = delegation;
+    await queue.drop("long.md", "agent: work 60s\n");
+    await until("the session is busy", async () => (await submits()).length === 1);
+    await queue.drop("next.md", "Do it next.\n");
+    for (const name of ["a.md", "b.md"]) await queue.drop(name, delegable(`Do ${name}.`));
+    expect(await queue.settled("done", 2)).toEqual(["a.md", "b.md"]);
+    expect(await queue.names("inbox")).toEqual(["long.md.dispatched", "next.md"]);
+  });
+
+  test("a platform that hangs delays no local task", async () => {
+    delegation = await startDelegation({ more: "concurrency: 2" });
+    const { queue, gate } = delegation;
+    gate.hold("POST", "question");
+    gate.hold("GET", "question");
+    for (const name of ["a.md", "b.md", "c.md"]) await queue.drop(name, delegable(`Do ${name}.`));
+    await until("all that may be asked is asked", () => gate.held() === 2);
+    for (const name of ["x.md", "y.md"]) await queue.drop(name, `Do ${name}.\n`);
+    expect(await queue.settled("done", 2)).toEqual(["x.md", "y.md"]);
+    expect(gate.held()).toBe(2);
+    gate.release();
+    expect(await queue.settled("done", 5)).toEqual(["a.md", "b.md", "c.md", "x.md", "y.md"]);
+  });
+});
+
+describe("the rate limit", () => {
+  test("leaves the order alone: the most urgent goes next", async () => {
+    delegation = await startDelegation({ more: "concurrency: 1, rate_limit: 1" });
+    const { queue, gate } = delegation;
+    gate.hold("POST", "question");
+    for (const name of ["low-1.md", "low-2.md"]) {
+      await queue.drop(name, delegable(`Do ${name}.`, "priority: low"));
+      await until("it is in the queue", () => delegation.events("routed").some(({ task }) => task.name === name));
+    }
+    await until("the first is on its way", () => gate.held() === 1);
+    await queue.drop("normal.md", delegable("Do it soon."));
+    await queue.drop("critical.md", delegable("Do it now.", "priority: critical"));
+    await until("both are in the queue", () => delegation.events("routed").length === 4);
+    gate.release();
+    await queue.settled("done", 4);
+    expect(accepted()).toEqual(["low-1.md", "critical.md", "normal.md", "low-2.md"]);
+    const urgent = delegation.platform.jobs().map(({ submission }) => submission.priority);
+    expect(urgent).toEqual(["low", "critical", "default", "low"]);
+  });
+
+  test("holds for a drop at once: never more in a second than allowed", async () => {
+    delegation = await startDelegation({ more: "rate_limit: 5" });
+    const { queue, platform } = delegation;
+    for (let index = 0; index < 15; index += 1) await queue.drop(`${index}.md`, delegable(`Do ${index}.`));
+    await queue.settled("done", 15);
+    const times = platform
+      .requests()
+      .filter(({ method }) => method === "POST")
+      .map(({ at }) => at);
+    expect(times).toHaveLength(15);
+    // Windows of a second, one after the other: three of them are needed.
+    expect(Math.max(...times) - Math.min(...times)).toBeGreaterThan(1_900);
+  });
+});

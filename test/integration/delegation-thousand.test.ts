@@ -1,0 +1,83 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, expect, test } from "vitest";
+import { z } from "zod";
+import { type Delegation, delegable, jsonLines, prepareDelegation, row } from "../helpers/delegation.ts";
+import { until } from "../helpers/until.ts";
+
+const TASKS = 1_000;
+const CONCURRENCY = 40;
+/** Six tries in a row fail now and then: that task is done here. */
+const FALLBACKS = 5;
+
+let delegation: Delegation;
+let dir: string;
+afterEach(async () => {
+  await delegation.stop();
+  await rm(dir, { recursive: true });
+});
+
+const line = z.discriminatedUnion("event", [
+  z.object({ event: z.literal("accepted"), id: z.string(), key: z.string(), task: z.string() }),
+  z.object({ event: z.literal("request") }),
+]);
+
+async function prepare(log: string): Promise<void> {
+  const faults = { errors: 0.1, limits: 0.05, drops: 0.02, retryAfterS: 1 };
+  delegation = await prepareDelegation({
+    poll: "500ms",
+    more: `concurrency: ${CONCURRENCY}, rate_limit: 2000`,
+    platform: { delayMs: [0, 2_000], seed: 7, faults, log },
+  });
+}
+
+test("1,000 tasks on a platform that errs, limits and drops: each is accepted once and comes home once", async () => {
+  dir = await mkdtemp(join(tmpdir(), "ccl-queue-thousand-"));
+  const log = join(dir, "platform.jsonl");
+  await prepare(log);
+  const { queue, platform } = delegation;
+  const names = Array.from({ length: TASKS }, (_, index) => `task-${String(index).padStart(3, "0")}.md`);
+  await Promise.all(names.map(async (name) => await queue.drop(name, delegable(`Do ${name}.\nsecutools: slow 50`))));
+  await queue.app.start();
+  await queue.settled("done", TASKS, 75_000);
+  await until("nothing is left", async () => (await queue.names("inbox")).length === 0);
+
+  // Each name once, and no second copy under another.
+  expect(await queue.names("done")).toEqual(names);
+  expect(await queue.names("failed")).toEqual([]);
+  expect(delegation.events("done")).toHaveLength(TASKS);
+  expect(delegation.events("cancelled")).toEqual([]);
+  const fallbacks = delegation.events("routed").filter(({ decision }) => decision.reason.startsWith("secutools "));
+  expect(fallbacks.length).toBeLessThanOrEqual(FALLBACKS);
+  expect(await queue.witness().then((all) => all.filter(({ event }) => event === "start"))).toHaveLength(
+    fallbacks.length,
+  );
+
+  const accepted = (await jsonLines(log, line)).filter((it) => it.event === "accepted");
+  expect(new Set(accepted.map(({ key }) => key)).size).toBe(accepted.length);
+  const ids = new Map(accepted.map(({ task, id }) => [task, id]));
+  expect(ids.size).toBe(accepted.length);
+  for (const name of names) {
+    const text = await queue.read("done", name);
+    if (fallbacks.some(({ task }) => task.name === name)) expect(row(text, "session")).not.toBeNull();
+    else expect(row(text, "provider")).toBe(`gemini (${ids.get(name)})`);
+  }
+
+  // The platform was as bad as it was meant to be, and never asked for more at once than allowed.
+  const { requests, maxInFlight, duplicates, replays } = platform.stats();
+  expect(duplicates).toBe(0);
+  expect(replays).toBeGreaterThan(0);
+  for (const status of ["429", "500", "502", "503", "dropped"]) {
+    expect(requests["POST"]?.[status]).toBeGreaterThan(0);
+    expect(requests["GET"]?.[status]).toBeGreaterThan(0);
+  }
+  expect(maxInFlight).toBeLessThanOrEqual(CONCURRENCY);
+  expect(maxInFlight).toBeGreaterThan(CONCURRENCY / 2);
+
+  const submitted = TASKS - fallbacks.length;
+  const { "cost_usd:gemini": costUsd, ...counts } = await delegation.counters();
+  expect({ fallback: 0, ...counts }).toEqual({ submitted, completed: submitted, fallback: fallbacks.length });
+  expect(costUsd).toBeGreaterThan(0);
+  expect(delegation.errorCodes()).toEqual(["SECUTOOLS_UNREACHABLE"]);
+}, 90_000);
