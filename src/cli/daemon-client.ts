@@ -31,7 +31,10 @@ export async function askDaemon<T>(
   });
   if (status < 400) return schema.parse(parseJson(body));
   const { code, detail, hint } = problem.parse(parseJson(body));
-  throw new QueueError(detail, { code: isCode(code) ? code : "INTERNAL_ERROR", ...(hint === undefined ? {} : { hint }) });
+  throw new QueueError(detail, {
+    code: isCode(code) ? code : "INTERNAL_ERROR",
+    ...(hint === undefined ? {} : { hint }),
+  });
 }
 
 async function send(socketPath: string, method: string, path: string): Promise<Answer> {

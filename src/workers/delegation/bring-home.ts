@@ -52,7 +52,7 @@ async function ask(
   });
 }
 
-/** Nothing is waited for that the platform will never say: the task ends here all the same. */
+/** Nothing is waited for that the platform will never do: the task ends here all the same. */
 async function cancelRemote(
   { onError }: DelegationParts,
   client: Secutools,
@@ -60,13 +60,17 @@ async function cancelRemote(
   signal: AbortSignal,
 ): Promise<void> {
   await client.cancelJob(remote.id, signal).catch((error: unknown) => {
-    if (!isBadAnswer(error)) throw error;
+    if (!isBadAnswer(error) && !isRefusal(error)) throw error;
     onError(error);
   });
 }
 
 function isBadAnswer(error: unknown): boolean {
   return error instanceof QueueError && error.code === "SECUTOOLS_BAD_ANSWER";
+}
+
+function isRefusal(error: unknown): boolean {
+  return error instanceof QueueError && error.code === "SECUTOOLS_REFUSED";
 }
 
 /** Whether a task's file and its marker are where they were left. */
