@@ -70,7 +70,7 @@ export async function readStatus(sources: StatusSources): Promise<Status> {
     until: iso(current.untilMs),
     message: current.message,
   };
-  return { ...verdictOf(runs, hold), at: iso(nowMs), hold, sessions, runs, queues, delegation };
+  return { ...verdictOf(runs, hold, nowMs), at: iso(nowMs), hold, sessions, runs, queues, delegation };
 }
 
 type ShownRun = Status["runs"][number];
@@ -92,12 +92,16 @@ function shownRun({ record, progress: { phase, movedAtMs } }: LiveRun, nowMs: nu
 }
 
 /** A delegated task is never stale: the platform works at its own pace. */
-function verdictOf(runs: readonly ShownRun[], hold: Status["hold"]): Pick<Status, "verdict" | "reasons"> {
+function verdictOf(
+  runs: readonly ShownRun[],
+  hold: Status["hold"],
+  nowMs: number,
+): Pick<Status, "verdict" | "reasons"> {
   const waiting = runs.filter(({ phase }) => phase === "attention");
   const stale = runs.filter((run) => run.stale);
   const reasons = {
     attention: waiting.map(({ task, session }) => `${task} needs attention in ${session}`),
-    held: hold === null ? [] : [`the pool is held until ${hold.until}: ${hold.message}`],
+    held: hold === null ? [] : [holdReason(hold, nowMs)],
     stale: stale.map(
       ({ task, session, silent_ms }) => `${task} in ${session} is silent for ${formatDuration(silent_ms)}`,
     ),
@@ -107,6 +111,14 @@ function verdictOf(runs: readonly ShownRun[], hold: Status["hold"]): Pick<Status
     verdict: VERDICTS.find((verdict) => reasons[verdict].length > 0) ?? "ok",
     reasons: VERDICTS.flatMap((verdict) => reasons[verdict]),
   };
+}
+
+/** A hold lasts until a task has shown that its cause is gone, also when its time is over. */
+function holdReason({ until, message }: NonNullable<Status["hold"]>, nowMs: number): string {
+  const isOver = Date.parse(until) <= nowMs;
+  return isOver
+    ? `one task goes first to see whether this is over: ${message}`
+    : `the pool is held until ${until}: ${message}`;
 }
 
 async function readQueues(queues: TaskQueues, nowMs: number): Promise<Status["queues"]> {

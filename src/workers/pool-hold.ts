@@ -33,6 +33,7 @@ export class PoolHold {
   #isProbing = false;
   /** Whether the file says what is in force. */
   #isKept = true;
+  #told: Hold | null = null;
 
   constructor(options: PoolHoldOptions) {
     this.#options = options;
@@ -42,7 +43,7 @@ export class PoolHold {
   /** Takes up the hold of an earlier daemon. */
   async load(): Promise<void> {
     this.#hold = holdFile.safeParse(parseJson(await readFile(this.#file, "utf8").catch(() => ""))).data ?? null;
-    if (this.#hold !== null) this.#options.onChange(this.#hold);
+    this.#tell();
   }
 
   /** The hold in force, or null. */
@@ -77,7 +78,7 @@ export class PoolHold {
     this.#isKept = false;
     await writeFileAtomic(this.#file, JSON.stringify(this.#hold), { mode: 0o600 });
     this.#isKept = true;
-    this.#options.onChange(this.#hold);
+    this.#tell();
   }
 
   /** A run got through, or ended in another way: if the hold's time was over, so is the hold. */
@@ -86,6 +87,13 @@ export class PoolHold {
     this.#isProbing = false;
     this.#hold = null;
     await rm(this.#file, { force: true });
-    this.#options.onChange(null);
+    this.#tell();
+  }
+
+  /** Once for each change, however many runs meet the same limit at the same moment. */
+  #tell(): void {
+    if (this.#told === this.#hold) return;
+    this.#told = this.#hold;
+    this.#options.onChange(this.#hold);
   }
 }

@@ -1,7 +1,7 @@
 import { link, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { describe, type ExpectStatic, onTestFinished, test } from "vitest";
+import { describe, type ExpectStatic, type TestContext, test } from "vitest";
 import { childEnvironment } from "../../src/config/environment.ts";
 import { probe } from "../../src/queue/connection.ts";
 import { EmbeddedRedis } from "../../src/queue/embedded-redis.ts";
@@ -27,21 +27,28 @@ interface Scene {
   kill(): Promise<void>;
   /** Stops it in order. */
   stop(): Promise<void>;
-  /** Redis answers nobody until it goes on. Returns what lets it. */
-  freezeRedis(): Promise<() => void>;
+  /** Redis answers nobody until it thaws. */
+  freezeRedis(): Promise<void>;
+  thawRedis(): void;
   inInbox(name: string): string;
 }
 
-async function openScene(options: DelegationOptions = {}): Promise<Scene> {
+async function openScene({ onTestFinished }: TestContext, options: DelegationOptions = {}): Promise<Scene> {
   const delegation = await prepareDelegation({ platform: { delayMs: 0 }, ...options });
   const { config, configFile, environment, project } = delegation.queue;
   const redis = new EmbeddedRedis(config.stateDir, childEnvironment(environment));
   let daemon: Daemon | null = null;
+  let frozen: number | null = null;
   const end = async (signal: NodeJS.Signals) => {
     daemon?.signal(signal);
     await daemon?.ended();
   };
+  const thawRedis = () => {
+    if (frozen !== null) process.kill(frozen, "SIGCONT");
+    frozen = null;
+  };
   onTestFinished(async () => {
+    thawRedis();
     await end("SIGKILL");
     // Taking over what the killed daemon left is the way to stop it.
     await redis.start();
@@ -56,11 +63,10 @@ async function openScene(options: DelegationOptions = {}): Promise<Scene> {
       daemon = await startDaemon(configFile, { ...environment, SECUTOOLS_API_KEY: KEY });
     },
     freezeRedis: async () => {
-      const pid = await until("Redis answers", async () => await probe(redis.address));
-      process.kill(pid, "SIGSTOP");
-      const thaw = () => void process.kill(pid, "SIGCONT");
-      return thaw;
+      frozen = await until("Redis answers", async () => await probe(redis.address));
+      process.kill(frozen, "SIGSTOP");
     },
+    thawRedis,
     inInbox: (name) => join(project, ".agent-queue", "inbox", name),
   };
 }
@@ -92,10 +98,10 @@ async function expectDoneOnce(expect: ExpectStatic, { delegation }: Scene, names
 }
 
 /** Tasks that are out, with a platform that is done with them, and a daemon that was stopped in order. */
-async function leaveOut(names: readonly string[], ...lines: string[]): Promise<Scene> {
+async function leaveOut(context: TestContext, names: readonly string[], ...lines: string[]): Promise<Scene> {
   let aheadMs = 0;
   const platform = { delayMs: 60_000, now: () => Date.now() + aheadMs };
-  const scene = await openScene({ platform });
+  const scene = await openScene(context, { platform });
   await scene.start();
   await drop(scene, names, ...lines);
   await until("all are out", async () => (await scene.delegation.markers()).length === names.length);
@@ -105,8 +111,8 @@ async function leaveOut(names: readonly string[], ...lines: string[]): Promise<S
 }
 
 /** The same, and a daemon whose first tick has asked about all and has no answer yet. */
-async function leaveAsked(names: readonly string[]): Promise<Scene> {
-  const scene = await leaveOut(names);
+async function leaveAsked(context: TestContext, names: readonly string[]): Promise<Scene> {
+  const scene = await leaveOut(context, names);
   const { gate } = scene.delegation;
   gate.hold("GET", "answer");
   await scene.start();
@@ -115,8 +121,9 @@ async function leaveAsked(names: readonly string[]): Promise<Scene> {
 }
 
 describe("kill -9 of the daemon at a submission", () => {
-  test("before it reaches the platform", async ({ expect }) => {
-    const scene = await openScene();
+  test("before it reaches the platform", async (context) => {
+    const { expect } = context;
+    const scene = await openScene(context);
     const { gate, platform } = scene.delegation;
     gate.hold("POST", "question");
     await scene.start();
@@ -130,8 +137,9 @@ describe("kill -9 of the daemon at a submission", () => {
     expect(platform.stats().replays).toBe(0);
   });
 
-  test("when the platform has accepted, and the daemon does not know", async ({ expect }) => {
-    const scene = await openScene();
+  test("when the platform has accepted, and the daemon does not know", async (context) => {
+    const { expect } = context;
+    const scene = await openScene(context);
     const { gate, platform, markers } = scene.delegation;
     gate.hold("POST", "answer");
     await scene.start();
@@ -146,18 +154,19 @@ describe("kill -9 of the daemon at a submission", () => {
     expect(platform.stats().replays).toBe(NAMES.length);
   });
 
-  test("when the markers are written, and Redis does not know", async ({ expect }) => {
-    const scene = await openScene();
+  test("when the markers are written, and Redis does not know", async (context) => {
+    const { expect } = context;
+    const scene = await openScene(context);
     const { gate, platform, markers } = scene.delegation;
     gate.hold("POST", "answer");
     await scene.start();
     await drop(scene, NAMES);
     await until("all are accepted", () => gate.held() === NAMES.length);
-    const thaw = await scene.freezeRedis();
+    await scene.freezeRedis();
     gate.release();
     await until("the markers are written", async () => (await markers()).length === NAMES.length);
     await scene.kill();
-    thaw();
+    scene.thawRedis();
     await scene.start();
     await expectDoneOnce(expect, scene, NAMES);
     expect(platform.stats().replays).toBe(0);
@@ -166,16 +175,18 @@ describe("kill -9 of the daemon at a submission", () => {
 
 // Each of these waits until a tick is given up, most of the time for nothing else.
 describe.concurrent("kill -9 of the daemon in a tick", () => {
-  test("that has asked and has no answer", async ({ expect }) => {
-    const scene = await leaveAsked(NAMES);
+  test("that has asked and has no answer", async (context) => {
+    const { expect } = context;
+    const scene = await leaveAsked(context, NAMES);
     await scene.kill();
     scene.delegation.gate.release();
     await scene.start();
     await expectDoneOnce(expect, scene, NAMES);
   });
 
-  test("whose answers arrive", async ({ expect }) => {
-    const scene = await leaveOut(NAMES, "secutools: slow 2000");
+  test("whose answers arrive", async (context) => {
+    const { expect } = context;
+    const scene = await leaveOut(context, NAMES, "secutools: slow 2000");
     const { platform, queue } = scene.delegation;
     const open = () => platform.stats().inFlight;
     await scene.start();
@@ -186,31 +197,33 @@ describe.concurrent("kill -9 of the daemon in a tick", () => {
     await expectDoneOnce(expect, scene, NAMES);
   });
 
-  test("that has finalised the files, and Redis does not know", async ({ expect }) => {
-    const scene = await leaveAsked(NAMES);
+  test("that has finalised the files, and Redis does not know", async (context) => {
+    const { expect } = context;
+    const scene = await leaveAsked(context, NAMES);
     const { gate, queue } = scene.delegation;
-    const thaw = await scene.freezeRedis();
+    await scene.freezeRedis();
     gate.release();
     await until("the inbox is empty", async () => (await queue.names("inbox")).length === 0);
     await scene.kill();
-    thaw();
+    scene.thawRedis();
     expect(await queue.names("done")).toEqual(NAMES);
     await scene.start();
     await expectDoneOnce(expect, scene, NAMES);
   });
 
-  test("between done/x.md and the end of its marker, after each step", async ({ expect }) => {
-    const scene = await leaveAsked(NAMES);
+  test("between done/x.md and the end of its marker, after each step", async (context) => {
+    const { expect } = context;
+    const scene = await leaveAsked(context, NAMES);
     const { delegation, inInbox } = scene;
     const { gate, queue } = delegation;
     const markers = await Promise.all(NAMES.map(async (name) => await readFile(delegation.marker(name), "utf8")));
     // A second name keeps the very file, which its fingerprint knows.
     for (const name of NAMES) await link(inInbox(name), join(queue.dir, name));
-    const thaw = await scene.freezeRedis();
+    await scene.freezeRedis();
     gate.release();
     await until("the inbox is empty", async () => (await queue.names("inbox")).length === 0);
     await scene.kill();
-    thaw();
+    scene.thawRedis();
     // As if it had come sooner: before a.md was claimed, before b.md was removed, before the markers were.
     await rename(join(queue.dir, "a.md"), inInbox("a.md"));
     await rename(join(queue.dir, "b.md"), inInbox("b.md.dispatched"));
@@ -220,8 +233,9 @@ describe.concurrent("kill -9 of the daemon in a tick", () => {
     await expectDoneOnce(expect, scene, NAMES);
   });
 
-  test.for([1, 2])("or at any other moment, again and again (%i)", async (_which, { expect }) => {
-    const scene = await openScene({ poll: "100ms", platform: { delayMs: [0, 3_000] } });
+  test.for([1, 2])("or at any other moment, again and again (%i)", async (_which, context) => {
+    const { expect } = context;
+    const scene = await openScene(context, { poll: "100ms", platform: { delayMs: [0, 3_000] } });
     const names: string[] = [];
     for (let kills = 0; kills < 5; kills += 1) {
       const more = Array.from({ length: 12 }, (_, index) => `task-${kills}-${String(index).padStart(2, "0")}.md`);

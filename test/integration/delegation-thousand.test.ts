@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, expect, test } from "vitest";
+import { afterEach, expect, onTestFinished, test } from "vitest";
 import { z } from "zod";
 import { type Delegation, delegable, jsonLines, prepareDelegation, row } from "../helpers/delegation.ts";
 import { until } from "../helpers/until.ts";
@@ -26,9 +26,9 @@ const line = z.discriminatedUnion("event", [
 async function prepare(log: string): Promise<void> {
   const faults = { errors: 0.1, limits: 0.05, drops: 0.02, retryAfterS: 1 };
   delegation = await prepareDelegation({
-    poll: "500ms",
+    poll: "2s",
     more: `concurrency: ${CONCURRENCY}, rate_limit: 2000`,
-    platform: { delayMs: [0, 2_000], seed: 7, faults, log },
+    platform: { delayMs: [0, 1_000], seed: 7, faults, log },
   });
 }
 
@@ -37,8 +37,12 @@ test("1,000 tasks on a platform that errs, limits and drops: each is accepted on
   const log = join(dir, "platform.jsonl");
   await prepare(log);
   const { queue, platform } = delegation;
+  const warnings: Error[] = [];
+  const warn = (warning: Error) => warnings.push(warning);
+  process.on("warning", warn);
+  onTestFinished(() => void process.off("warning", warn));
   const names = Array.from({ length: TASKS }, (_, index) => `task-${String(index).padStart(3, "0")}.md`);
-  await Promise.all(names.map(async (name) => await queue.drop(name, delegable(`Do ${name}.\nsecutools: slow 50`))));
+  await Promise.all(names.map(async (name) => await queue.drop(name, delegable(`Do ${name}.\nsecutools: slow 30`))));
   await queue.app.start();
   await queue.settled("done", TASKS, 75_000);
   await until("nothing is left", async () => (await queue.names("inbox")).length === 0);
@@ -80,4 +84,5 @@ test("1,000 tasks on a platform that errs, limits and drops: each is accepted on
   expect({ fallback: 0, ...counts }).toEqual({ submitted, completed: submitted, fallback: fallbacks.length });
   expect(costUsd).toBeGreaterThan(0);
   expect(delegation.errorCodes()).toEqual(["SECUTOOLS_UNREACHABLE"]);
+  expect(warnings).toEqual([]);
 }, 90_000);

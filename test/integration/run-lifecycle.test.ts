@@ -212,6 +212,7 @@ describe("when the account may not go on", () => {
     await until("it waits too", () => queue.events.filter(({ type }) => type === "routed").length === 101);
     expect(await starts()).toHaveLength(limited);
 
+    expect(queue.holds).toHaveLength(1);
     clock.ms = resetsAt * 1_000 + 60_001;
     await until("the probe met the limit again", async () => queue.holds.length > 1 && (await idle()));
     expect(await starts()).toHaveLength(limited + 1);

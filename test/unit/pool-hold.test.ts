@@ -138,6 +138,12 @@ describe("the probe", () => {
   });
 });
 
+test("met by several runs at the same moment it is told once", async () => {
+  const hold = newHold();
+  await Promise.all([hold.raise(LIMIT), hold.raise(LIMIT), hold.raise({ ...LIMIT, message: "the same" })]);
+  expect(told()).toEqual([LIMIT]);
+});
+
 test("a run from before the hold that ends is no probe: the hold stays", async () => {
   const hold = await held();
   await hold.passed();

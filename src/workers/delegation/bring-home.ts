@@ -34,6 +34,8 @@ export async function bringHome(parts: DelegationParts, out: RemoteTask, signal:
   const end = endOf(await ask(parts, client, out, signal), ageMs, parts.settings.maxAgeMs);
   if (end === null) return;
   if (await wasShelved(parts, out, marker)) return;
+  // Somebody cancelled it while the platform answered.
+  if ((await readMarker(task))?.job !== out.job.id) return;
   if (end.failure?.code === "SECUTOOLS_JOB_EXPIRED") await cancelRemote(parts, client, out, signal);
   await finalise(parts, out, marker, end);
 }
