@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { openBarePane } from "./bare-pane.js";
-import { moveIn, writeInPlace } from "./drops.js";
+import { moveIn, writeAndMoveIn, writeInPlace } from "./drops.js";
 import { startQueue } from "./own-queue.js";
 import { openSandbox } from "./sandbox.js";
 
@@ -12,7 +12,7 @@ const AGENT = fileURLToPath(new URL("stamp-agent.sh", import.meta.url));
 const REST_MS = 1_300;
 const STAMP_POLL_MS = 10;
 
-/** @typedef {Record<"bare" | "moved" | "inPlace", number[]>} Launches in ms from the drop to the launch */
+/** @typedef {Record<"bare" | "moved" | "sameTick" | "inPlace", number[]>} Launches in ms from the drop to the launch */
 
 /**
  * Drops tasks in each way in turns, and one round more to warm up, which does not count.
@@ -45,12 +45,17 @@ export async function measureLaunches(rounds, signal) {
       await failed;
       return (await readStamp(stamp, signal)) - droppedMs;
     };
-    const ways = { bare: dropInPane, moved: dropInQueue(moveIn), inPlace: dropInQueue(writeInPlace) };
+    const ways = {
+      bare: dropInPane,
+      moved: dropInQueue(moveIn),
+      sameTick: dropInQueue(writeAndMoveIn),
+      inPlace: dropInQueue(writeInPlace),
+    };
 
     /** @type {Launches} */
-    const launches = { bare: [], moved: [], inPlace: [] };
+    const launches = { bare: [], moved: [], sameTick: [], inPlace: [] };
     for (let round = 0; round <= rounds; round += 1) {
-      for (const way of /** @type {const} */ (["bare", "moved", "inPlace"])) {
+      for (const way of /** @type {const} */ (["bare", "moved", "sameTick", "inPlace"])) {
         await sleep(REST_MS, undefined, { signal });
         rmSync(stamp, { force: true });
         const ms = await ways[way](`task-${round}-${way}.md`);

@@ -21,10 +21,14 @@ unset CLAUDE_CODE_CHILD_NOTES_DIR CLAUDE_CODE_EXECPATH CLAUDE_PID CLAUDE_PROJECT
 # The queue's own keys are not the agent's business.
 unset SECUTOOLS_API_KEY CCL_QUEUE_TOKEN
 
-# Field 22 of /proc/PID/stat, the start time, tells this process from a later one with the same pid.
-# shellcheck disable=SC2016
+# Field 22 of /proc/PID/stat, the start time, tells this process from a later one with the same pid. The fields are
+# counted from the end of the name, in parentheses, where field 3 begins. No other program is started for it: each would
+# keep the agent waiting.
+# shellcheck disable=SC2016,SC2086
 sh -c '
-  echo "$$ $(cut -d" " -f22 "/proc/$$/stat" 2>/dev/null)" > "$CCL_QUEUE_RUN/.pid" && mv "$CCL_QUEUE_RUN/.pid" "$CCL_QUEUE_RUN/pid"
+  started() { echo "$$ ${20}"; }
+  { read -r CCL_QUEUE_STAT < "/proc/$$/stat"; } 2>/dev/null
+  started ${CCL_QUEUE_STAT##*) } > "$CCL_QUEUE_RUN/pid"
   exec "$@"
 ' launch "$@" < "$CCL_QUEUE_RUN/prompt.md" 2> "$CCL_QUEUE_RUN/stderr"
 ended $?

@@ -30,6 +30,14 @@ export function isMovedIn({ stats }: Sighting): boolean {
 }
 
 /**
+ * Whether file events can prove this file whole. inotify tells of a name before anything is written under it, and of
+ * each write once it was made; a link's target is none of its business.
+ */
+export function isToldOf({ stats }: Sighting): boolean {
+  return process.platform === "linux" && stats.isFile() && stats.size > 0n;
+}
+
+/**
  * How much longer to leave a file alone that may still be written, 0 when it has settled.
  * A timestamp from the future (another machine's clock) waits the whole time.
  */

@@ -95,7 +95,9 @@ export class InboxWatcher implements Service {
   }
 
   #watch(inbox: Inbox): NativeWatcher {
-    const watcher = watch(inboxDir(inbox.project), (_event, name) => (name === null ? inbox.list() : inbox.poke(name)));
+    const watcher = watch(inboxDir(inbox.project), (event, name) =>
+      name === null ? inbox.list() : inbox.poke(name, event),
+    );
     return watcher.on("error", () => this.#close(inbox.project));
   }
 

@@ -1,3 +1,4 @@
+import type { WatchEventType } from "node:fs";
 import { coalesce } from "../core/coalesce.ts";
 import type { TaskFile } from "../core/task.ts";
 import { isClaimed } from "../ledger/claim.ts";
@@ -23,8 +24,8 @@ export class Inbox {
   readonly #onError: (error: unknown) => void;
   /** The files that were handed in, with the fingerprint they had. */
   readonly #known = new Map<string, string>();
-  /** Names to look at, in the order in which they were reported. */
-  readonly #reported = new Set<string>();
+  /** Names to look at, in the order in which they were reported, and whether renames are all that was. */
+  readonly #reported = new Map<string, boolean>();
   readonly #settling = new Settling();
   readonly #scan = coalesce(() => this.#scanOnce());
   #isListingDue = true;
@@ -40,13 +41,13 @@ export class Inbox {
   }
 
   /** Something happened to a file of this name. */
-  poke(name: string): void {
+  poke(name: string, event: WatchEventType): void {
     const marked = markedTaskName(name);
     const task = marked ?? claimedTaskName(name) ?? name;
     if (!isTaskName(task) || this.#closed) return;
     // Without its marker, the same file is a task that waits.
     if (marked !== null) this.#known.delete(marked);
-    this.#reported.add(task);
+    this.#report(task, event === "rename" && task === name);
     this.#listing ??= setTimeout(() => this.list(), LISTING_DELAY_MS);
     this.#wake();
   }
@@ -77,18 +78,20 @@ export class Inbox {
 
   async #scanOnce(): Promise<void> {
     if (this.#isSweepDue) await this.#mend();
-    let left: readonly string[] = [...this.#reported];
+    const reported = new Map(this.#reported);
     this.#reported.clear();
+    const isOnlyRenamed = (name: string) => reported.get(name) === true && !this.#reported.has(name);
+    let left: readonly string[] = [...reported.keys()];
     try {
       left = await this.#due(left);
       const sightings = await this.#look(left);
       const changed = sightings.filter((sighting) => this.#known.get(sighting.name) !== fingerprint(sighting));
       left = changed.map(({ name }) => name);
-      const handedIn = await this.#handIn(await this.#settling.complete(changed));
+      const handedIn = await this.#handIn(await this.#settling.complete(changed, isOnlyRenamed));
       left = left.filter((name) => !handedIn.has(name));
     } finally {
       // What could not be handed in yet, for whatever reason, is looked at again by the next scan.
-      for (const name of left) this.#reported.add(name);
+      for (const name of left) this.#report(name, false);
     }
   }
 
@@ -102,7 +105,7 @@ export class Inbox {
     const known = [...this.#known.keys()];
     const forgotten = await this.#door.withoutJob(known.map((name) => this.#task(name)));
     for (const { name } of forgotten) this.#known.delete(name);
-    for (const name of known) this.#reported.add(name);
+    for (const name of known) this.#report(name, false);
     this.#isListingDue = true;
     this.#isSweepDue = false;
   }
@@ -150,6 +153,10 @@ export class Inbox {
     clearTimeout(this.#retry ?? undefined);
     const waits = [busyMs, this.#settling.retryMs].filter((ms) => ms !== null);
     if (waits.length > 0 && !this.#closed) this.#retry = setTimeout(() => this.#wake(), Math.min(...waits));
+  }
+
+  #report(name: string, isRename: boolean): void {
+    this.#reported.set(name, isRename && (this.#reported.get(name) ?? true));
   }
 
   #task(name: string): TaskFile {

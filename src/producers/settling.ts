@@ -1,4 +1,13 @@
-import { fingerprint, isMovedIn, released, SETTLE_MS, type Sighting, unsettledMs } from "../ledger/completeness.ts";
+import { setImmediate as turnOfEvents } from "node:timers/promises";
+import {
+  fingerprint,
+  isMovedIn,
+  isToldOf,
+  released,
+  SETTLE_MS,
+  type Sighting,
+  unsettledMs,
+} from "../ledger/completeness.ts";
 
 /** How soon a file that some process holds open for writing is looked at again. */
 const HELD_RETRY_MS = 250;
@@ -16,18 +25,28 @@ export class Settling {
   /** When to look again at what was not complete at the last look; null when all was. */
   retryMs: number | null = null;
 
-  /** The files among these that can be read now. The others are remembered until the next call. */
-  async complete(sightings: readonly Sighting[]): Promise<Sighting[]> {
+  /**
+   * The files among these that can be read now. The others are remembered until the next call.
+   * `isOnlyRenamed` tells whether renames, up to now, are all that was reported of a name.
+   */
+  async complete(
+    sightings: readonly Sighting[],
+    isOnlyRenamed: (name: string) => boolean = () => false,
+  ): Promise<Sighting[]> {
     const nowMs = performance.now();
     const looks = new Map(sightings.map((sighting) => [sighting.path, this.#look(sighting, nowMs)]));
-    const waits = sightings.map((sighting) => leftMs(sighting, looks.get(sighting.path), nowMs));
-    const settled = sightings.filter((_, index) => waits[index] === 0);
-    const inPlace = settled.filter((sighting) => !isMovedIn(sighting));
-    const free = new Set(inPlace.length > 0 ? await released(inPlace) : []);
-    const complete = settled.filter((sighting) => isMovedIn(sighting) || free.has(sighting));
-    for (const { path } of complete) looks.delete(path);
+    const waits = new Map(sightings.map((sighting) => [sighting, leftMs(sighting, looks.get(sighting.path), nowMs)]));
+    const isDue = (sighting: Sighting) =>
+      waits.get(sighting) === 0 || (isToldOf(sighting) && isOnlyRenamed(sighting.name));
+    const free = await unwritten(sightings.filter((sighting) => !isMovedIn(sighting) && isDue(sighting)));
+    // Asked again: data of a write that had returned by now was reported by now.
+    const complete = sightings.filter((sighting) => isMovedIn(sighting) || (free.has(sighting) && isDue(sighting)));
+    for (const sighting of complete) {
+      looks.delete(sighting.path);
+      waits.delete(sighting);
+    }
     this.#looks = looks;
-    this.retryMs = soonest(waits, settled.length - complete.length);
+    this.retryMs = waits.size === 0 ? null : Math.min(...[...waits.values()].map((ms) => ms || HELD_RETRY_MS));
     return complete;
   }
 
@@ -45,8 +64,12 @@ function leftMs(sighting: Sighting, look: Look | undefined, nowMs: number): numb
   return Math.min(unsettledMs(sighting, Date.now()), Math.max(0, SETTLE_MS - watchedMs));
 }
 
-function soonest(waits: readonly number[], held: number): number | null {
-  const left = waits.filter((ms) => ms > 0);
-  if (held > 0) left.push(HELD_RETRY_MS);
-  return left.length === 0 ? null : Math.min(...left);
+/** Those of these files that no process was writing. Every event of what was written before is told by the end. */
+async function unwritten(sightings: readonly Sighting[]): Promise<ReadonlySet<Sighting>> {
+  if (sightings.length === 0) return new Set();
+  const free = new Set(await released(sightings));
+  // This turn's events may have been fetched before we looked. Those of the next are not.
+  await turnOfEvents();
+  await turnOfEvents();
+  return free;
 }

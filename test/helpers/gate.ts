@@ -1,5 +1,6 @@
 import { once } from "node:events";
 import { createServer, type IncomingMessage, request, type ServerResponse } from "node:http";
+import { basename } from "node:path";
 import { text as readText } from "node:stream/consumers";
 import { pipeline } from "node:stream/promises";
 
@@ -15,8 +16,8 @@ export interface Gate {
   held(): number;
   /** Lets everything pass, also what waits, unless whoever asked is gone. */
   release(): void;
-  /** From now on the platform seems to have lost every job. */
-  forget(): void;
+  /** From now on the platform seems to have lost this job. */
+  forget(id: string): void;
   close(): Promise<void>;
 }
 
@@ -24,7 +25,7 @@ export interface Gate {
 export async function openGate(platform: string): Promise<Gate> {
   const holds = new Map<string, Where>();
   const waiting = new Set<() => void>();
-  let isForgetful = false;
+  const forgotten = new Set<string>();
 
   async function waitAt(where: Where, incoming: IncomingMessage, response: ServerResponse): Promise<void> {
     if (holds.get(incoming.method ?? "") !== where) return;
@@ -37,7 +38,7 @@ export async function openGate(platform: string): Promise<Gate> {
   async function pass(incoming: IncomingMessage, response: ServerResponse): Promise<void> {
     const body = await readText(incoming);
     await waitAt("question", incoming, response);
-    if (isForgetful) response.writeHead(404).end();
+    if (forgotten.has(basename(incoming.url ?? ""))) response.writeHead(404).end();
     if (response.destroyed || response.writableEnded) return;
     const { method, headers } = incoming;
     const onward = request(new URL(incoming.url ?? "/", platform), { method, headers, agent: false });
@@ -68,9 +69,7 @@ export async function openGate(platform: string): Promise<Gate> {
       for (const go of waiting) go();
       waiting.clear();
     },
-    forget() {
-      isForgetful = true;
-    },
+    forget: (id) => forgotten.add(id),
     async close() {
       const closed = once(server, "close");
       server.close();

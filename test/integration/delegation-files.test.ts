@@ -1,79 +1,66 @@
 import { mkdir, rename, rm, writeFile } from "node:fs/promises";
-import { join } from "node:path";
-import { afterEach, describe, expect, test } from "vitest";
-import { type Delegation, delegable, row, startDelegation } from "../helpers/delegation.ts";
+import { basename, join } from "node:path";
+import { describe, type TestContext, test } from "vitest";
+import { delegable, row, startDelegation } from "../helpers/delegation.ts";
 import { until } from "../helpers/until.ts";
 
-let delegation: Delegation;
-/** The platform's time: its jobs take a minute. */
-let aheadMs = 0;
+const MINUTE_MS = 60_000;
 
-async function start(): Promise<Delegation["queue"]> {
-  delegation = await startDelegation({ platform: { delayMs: 60_000, now: () => Date.now() + aheadMs } });
-  return delegation.queue;
+/** A queue and a platform whose jobs take a minute of its own time. */
+async function start({ onTestFinished }: TestContext) {
+  let aheadMs = 0;
+  const platform = { delayMs: MINUTE_MS, now: () => Date.now() + aheadMs };
+  const delegation = await startDelegation({ platform });
+  onTestFinished(delegation.stop);
+  const { queue } = delegation;
+  return {
+    ...delegation,
+    inInbox: (name: string) => join(queue.project, ".agent-queue", "inbox", name),
+    statuses: () => delegation.platform.jobs().map(({ status }) => status),
+    out: async (count: number) =>
+      await until(`${count} went out`, () => delegation.events("delegated").length === count),
+    emptied: async () => await until("the inbox is empty", async () => (await queue.names("inbox")).length === 0),
+    /** The platform's jobs are over from now on. */
+    finish: () => {
+      aheadMs += MINUTE_MS;
+    },
+  };
 }
 
-afterEach(async () => {
-  aheadMs = 0;
-  await delegation.stop();
-});
-
-const inInbox = (name: string) => join(delegation.queue.project, ".agent-queue", "inbox", name);
-const statuses = () => delegation.platform.jobs().map(({ status }) => status);
-const isOut = async (times = 1) => {
-  await until(`it is out ${times} times`, () => delegation.events("delegated").length === times);
-};
-const isEmpty = async () => {
-  await until("the inbox is empty", async () => (await delegation.queue.names("inbox")).length === 0);
-};
-/** The platform's jobs are over from now on. */
-const finish = () => {
-  aheadMs += 60_000;
-};
-
-describe("while a task is out", () => {
-  test("its file is deleted: it is cancelled there and here", async () => {
-    const queue = await start();
-    await queue.drop("x.md", delegable("Do it."));
-    await isOut();
-    await rm(inInbox("x.md"));
-    await until("it is cancelled", () => delegation.events("cancelled").length === 1);
-    await isEmpty();
-    expect(statuses()).toEqual(["cancelled"]);
-    expect(delegation.asked("DELETE")).toBe(1);
+describe.concurrent("while a task is out", () => {
+  test("its file is deleted, with or without its marker: it is cancelled there and here", async (context) => {
+    const { expect } = context;
+    const { queue, inInbox, out, emptied, finish, statuses, ...delegation } = await start(context);
+    for (const name of ["x.md", "y.md"]) await queue.drop(name, delegable(`Do ${name}.`));
+    await out(2);
+    await Promise.all([rm(inInbox("x.md")), rm(inInbox("y.md")), rm(delegation.marker("y.md"))]);
+    await until("they are cancelled", () => delegation.events("cancelled").length === 2);
+    await emptied();
+    expect(statuses()).toEqual(["cancelled", "cancelled"]);
+    expect(delegation.asked("DELETE")).toBe(2);
     expect(await queue.names("done")).toEqual([]);
     expect(await queue.names("failed")).toEqual([]);
-    expect((await delegation.counters())["cancelled"]).toBe(1);
+    expect((await delegation.counters())["cancelled"]).toBe(2);
 
     // The name is free again.
     await queue.drop("x.md", delegable("Do it anew."));
-    await isOut(2);
+    await out(3);
     finish();
     expect(await queue.settled("done", 1)).toEqual(["x.md"]);
     expect(await queue.read("done", "x.md")).toContain("Do it anew.");
-    expect(delegation.events("cancelled")).toHaveLength(1);
+    expect(delegation.events("cancelled")).toHaveLength(2);
   });
 
-  test("its file and its marker are deleted: the same", async () => {
-    const queue = await start();
+  test("its marker is removed: it is cancelled there and handed out once more, as another attempt", async (context) => {
+    const { expect } = context;
+    const { queue, out, emptied, finish, ...delegation } = await start(context);
     await queue.drop("x.md", delegable("Do it."));
-    await isOut();
-    await Promise.all([rm(inInbox("x.md")), rm(delegation.marker("x.md"))]);
-    await until("it is cancelled", () => delegation.events("cancelled").length === 1);
-    await until("there too", () => statuses().join() === "cancelled");
-    await isEmpty();
-    expect(await queue.names("failed")).toEqual([]);
-  });
-
-  test("its marker is removed: it is cancelled there and handed out once more, as another attempt", async () => {
-    const queue = await start();
-    await queue.drop("x.md", delegable("Do it."));
-    await isOut();
+    await out(1);
     await rm(delegation.marker("x.md"));
-    await isOut(2);
+    await out(2);
     finish();
     expect(await queue.settled("done", 1)).toEqual(["x.md"]);
-    await isEmpty();
+    await emptied();
     const [first, second, ...more] = delegation.platform.jobs();
     expect(more).toEqual([]);
     expect([first?.status, second?.status]).toEqual(["cancelled", "completed"]);
@@ -85,14 +72,15 @@ describe("while a task is out", () => {
     expect(row(text, "run")).toBe(`${id}-2`);
   });
 
-  test("its file is changed: the old text comes home, and the changed one is another task", async () => {
-    const queue = await start();
+  test("its file is replaced: the old text comes home, and the new one is another task", async (context) => {
+    const { expect } = context;
+    const { queue, out, emptied, finish, ...delegation } = await start(context);
     await queue.drop("x.md", delegable("The old text."));
-    await isOut();
+    await out(1);
     await queue.drop("x.md", "The new text.\n");
     finish();
     expect(await queue.settled("done", 2)).toEqual(["x-2.md", "x.md"]);
-    await isEmpty();
+    await emptied();
     const old = await queue.read("done", "x.md");
     expect(old).toContain("The old text.");
     expect(row(old, "provider")).toMatch(/^gemini /);
@@ -103,30 +91,32 @@ describe("while a task is out", () => {
     expect(delegation.events("cancelled")).toEqual([]);
   });
 
-  test("its file is changed in place, and may be delegated again: it is, as another task", async () => {
-    const queue = await start();
+  test("its file is changed in place, and may be delegated again: it is, as another task", async (context) => {
+    const { expect } = context;
+    const { queue, inInbox, out, emptied, finish, platform } = await start(context);
     await queue.drop("x.md", delegable("The old text."));
-    await isOut();
+    await out(1);
     await writeFile(inInbox("x.md"), delegable("The new text."));
     finish();
-    await isOut(2);
+    await out(2);
     finish();
     expect(await queue.settled("done", 2)).toEqual(["x-2.md", "x.md"]);
-    await isEmpty();
+    await emptied();
     expect(await queue.read("done", "x-2.md")).toContain("The new text.");
-    const [first, second] = delegation.platform.jobs();
+    const [first, second] = platform.jobs();
     expect(second?.submission.prompt).toBe("The new text.\n");
     expect(second?.key.split("-")[0]).not.toBe(first?.key.split("-")[0]);
-    expect(delegation.platform.stats()).toMatchObject({ accepted: 2, replays: 0, duplicates: 0 });
+    expect(platform.stats()).toMatchObject({ accepted: 2, replays: 0, duplicates: 0 });
   });
 
-  test("its whole inbox is away for a while: nothing is cancelled", async () => {
-    const queue = await start();
+  test("its whole inbox is away for a while: nothing is cancelled", async (context) => {
+    const { expect } = context;
+    const { queue, inInbox, out, finish, statuses, ...delegation } = await start(context);
     const other = join(queue.dir, "projects", "beta");
     await mkdir(join(other, ".agent-queue", "inbox"), { recursive: true });
     await queue.drop("y.md", delegable("Do it there."), other);
     await queue.drop("x.md", delegable("Do it."));
-    await isOut(2);
+    await out(2);
     const [inbox, away] = [inInbox(""), join(queue.dir, "away")];
     await rename(inbox, away);
     const asked = delegation.asked("GET");
@@ -135,37 +125,30 @@ describe("while a task is out", () => {
     await rename(away, inbox);
     finish();
     expect(await queue.settled("done", 1)).toEqual(["x.md"]);
+    await until("both came home", () => delegation.events("done").length === 2);
     expect(statuses()).toEqual(["completed", "completed"]);
     expect(delegation.events("cancelled")).toEqual([]);
   });
-});
 
-describe("when it comes home", () => {
-  test("and its name is taken in done/, it gets a numbered one", async () => {
-    const queue = await start();
+  test("its name is taken in done/: it gets a numbered one, as often as it is dropped", async (context) => {
+    const { expect } = context;
+    const { queue, out, emptied, finish, ...delegation } = await start(context);
     await mkdir(join(queue.project, ".agent-queue", "done"));
     await writeFile(join(queue.project, ".agent-queue", "done", "x.md"), "from before\n");
-    await queue.drop("x.md", delegable("Do it."));
-    await isOut();
-    finish();
-    expect(await queue.settled("done", 2)).toEqual(["x-2.md", "x.md"]);
-    expect(await queue.read("done", "x.md")).toBe("from before\n");
-    expect(await queue.read("done", "x-2.md")).toContain("Do it.");
-    expect(delegation.events("done")).toMatchObject([{ path: expect.stringMatching(/\/done\/x-2\.md$/) }]);
-  });
-
-  test("a task of the same name and text that is dropped later is done as well", async () => {
-    const queue = await start();
     for (const times of [1, 2, 3]) {
       await queue.drop("x.md", delegable("Do it."));
-      await isOut(times);
+      await out(times);
       finish();
-      await queue.settled("done", times);
+      await queue.settled("done", times + 1);
     }
-    await isEmpty();
-    expect(await queue.names("done")).toEqual(["x-2.md", "x-3.md", "x.md"]);
+    await emptied();
+    expect(await queue.names("done")).toEqual(["x-2.md", "x-3.md", "x-4.md", "x.md"]);
+    expect(await queue.read("done", "x.md")).toBe("from before\n");
+    expect(await queue.read("done", "x-2.md")).toContain("Do it.");
     expect(delegation.platform.stats()).toMatchObject({ accepted: 3, replays: 0 });
-    expect(delegation.events("done")).toHaveLength(3);
+    await until("all three are told of", () => delegation.events("done").length === 3);
+    const paths = delegation.events("done").map(({ path }) => basename(path));
+    expect(paths).toEqual(["x-2.md", "x-3.md", "x-4.md"]);
     expect(delegation.events("cancelled")).toEqual([]);
   });
 });

@@ -1,17 +1,14 @@
-import { afterEach, describe, expect, test } from "vitest";
-import { type Delegation, delegable, startDelegation } from "../helpers/delegation.ts";
+import { describe, test } from "vitest";
+import { delegable, startDelegation } from "../helpers/delegation.ts";
 import { until } from "../helpers/until.ts";
 
-let delegation: Delegation;
-afterEach(async () => await delegation.stop());
-
-const submits = async () => (await delegation.queue.witness()).filter(({ event }) => event === "submit");
-const accepted = () => delegation.platform.jobs().map(({ submission }) => submission.metadata.task);
-
-describe("the local pool and the platform do not wait for each other", () => {
-  test("a pool that is full delays no delegated task", async () => {
-    delegation = await startDelegation({ sessions: 1 });
+// They wait for most of their time.
+describe.concurrent("the local pool and the platform do not wait for each other", () => {
+  test("a pool that is full delays no delegated task", async ({ expect, onTestFinished }) => {
+    const delegation = await startDelegation({ sessions: 1 });
+    onTestFinished(delegation.stop);
     const { queue } = delegation;
+    const submits = async () => (await queue.witness()).filter(({ event }) => event === "submit");
     await queue.drop("long.md", "agent: work 60s\n");
     await until("the session is busy", async () => (await submits()).length === 1);
     await queue.drop("next.md", "Do it next.\n");
@@ -20,8 +17,9 @@ describe("the local pool and the platform do not wait for each other", () => {
     expect(await queue.names("inbox")).toEqual(expect.arrayContaining(["long.md.dispatched", "next.md"]));
   });
 
-  test("a platform that hangs delays no local task", async () => {
-    delegation = await startDelegation({ more: "concurrency: 2" });
+  test("a platform that hangs delays no local task", async ({ expect, onTestFinished }) => {
+    const delegation = await startDelegation({ more: "concurrency: 2" });
+    onTestFinished(delegation.stop);
     const { queue, gate } = delegation;
     gate.hold("POST", "question");
     gate.hold("GET", "question");
@@ -33,12 +31,11 @@ describe("the local pool and the platform do not wait for each other", () => {
     gate.release();
     expect(await queue.settled("done", 5)).toEqual(["a.md", "b.md", "c.md", "x.md", "y.md"]);
   });
-});
 
-describe("the rate limit", () => {
-  test("leaves the order alone: the most urgent goes next", async () => {
-    delegation = await startDelegation({ more: "concurrency: 1, rate_limit: 1" });
-    const { queue, gate } = delegation;
+  test("the rate limit leaves the order alone: the most urgent goes next", async ({ expect, onTestFinished }) => {
+    const delegation = await startDelegation({ more: "concurrency: 1, rate_limit: 1" });
+    onTestFinished(delegation.stop);
+    const { queue, gate, platform } = delegation;
     gate.hold("POST", "question");
     for (const name of ["low-1.md", "low-2.md"]) {
       await queue.drop(name, delegable(`Do ${name}.`, "priority: low"));
@@ -46,16 +43,17 @@ describe("the rate limit", () => {
     }
     await until("the first is on its way", () => gate.held() === 1);
     await queue.drop("critical.md", delegable("Do it now.", "priority: critical"));
-    await until("that too", () => delegation.events("routed").length === 3);
+    await until("that too is in the queue", () => delegation.events("routed").length === 3);
     gate.release();
     await queue.settled("done", 3);
-    expect(accepted()).toEqual(["low-1.md", "critical.md", "low-2.md"]);
-    const urgent = delegation.platform.jobs().map(({ submission }) => submission.priority);
-    expect(urgent).toEqual(["low", "critical", "low"]);
+    const submissions = platform.jobs().map(({ submission }) => submission);
+    expect(submissions.map(({ metadata }) => metadata.task)).toEqual(["low-1.md", "critical.md", "low-2.md"]);
+    expect(submissions.map(({ priority }) => priority)).toEqual(["low", "critical", "low"]);
   });
 
-  test("holds for a drop at once: never more in a second than allowed", async () => {
-    delegation = await startDelegation({ more: "rate_limit: 5" });
+  test("the rate limit holds for a drop at once", async ({ expect, onTestFinished }) => {
+    const delegation = await startDelegation({ more: "rate_limit: 5" });
+    onTestFinished(delegation.stop);
     const { queue, platform } = delegation;
     for (let index = 0; index < 12; index += 1) await queue.drop(`${index}.md`, delegable(`Do ${index}.`));
     await queue.settled("done", 12);

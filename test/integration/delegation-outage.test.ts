@@ -1,25 +1,22 @@
-import { afterEach, describe, expect, test } from "vitest";
-import { type Delegation, delegable, row, startDelegation } from "../helpers/delegation.ts";
+import { describe, test } from "vitest";
+import { delegable, row, startDelegation } from "../helpers/delegation.ts";
 import { until } from "../helpers/until.ts";
 
 const MINUTE_MS = 60_000;
 const TASKS = 30;
 
-let delegation: Delegation;
-let aheadMs = 0;
-const now = () => Date.now() + aheadMs;
-
-afterEach(async () => {
-  aheadMs = 0;
-  await delegation.stop();
-});
-
-test("a platform that is down for ten minutes fails nothing: its tasks come home when it is back", async () => {
-  delegation = await startDelegation({
+test.concurrent("a platform that is down for ten minutes fails nothing: its tasks come home when it is back", async ({
+  expect,
+  onTestFinished,
+}) => {
+  let aheadMs = 0;
+  const now = () => Date.now() + aheadMs;
+  const delegation = await startDelegation({
     now,
     more: "concurrency: 5, max_age: 5m",
     platform: { now, delayMs: [1 * MINUTE_MS, 9 * MINUTE_MS] },
   });
+  onTestFinished(delegation.stop);
   const { queue, platform } = delegation;
   const names = Array.from({ length: TASKS }, (_, index) => `task-${String(index).padStart(2, "0")}.md`);
   for (const name of names) await queue.drop(name, delegable(`Do ${name}.`));
@@ -53,9 +50,11 @@ test("a platform that is down for ten minutes fails nothing: its tasks come home
   expect(row(await queue.read("done", "task-00.md"), "duration")).toMatch(/^1\d min/);
 });
 
-describe("a stop while the platform hangs", () => {
-  test("takes less than 2 s, and the next start finishes what was being asked and submitted, once", async () => {
-    delegation = await startDelegation({ platform: { delayMs: 0 } });
+describe.concurrent("a stop while the platform hangs", () => {
+  test("takes less than 2 s, and the next start finishes what was being asked and submitted, once", async (context) => {
+    const { expect } = context;
+    const delegation = await startDelegation({ platform: { delayMs: 0 } });
+    context.onTestFinished(delegation.stop);
     const { queue, platform, gate } = delegation;
     gate.hold("GET", "answer");
     await queue.drop("out.md", delegable("Do it."));
@@ -78,8 +77,9 @@ describe("a stop while the platform hangs", () => {
       expect(row(await queue.read("done", name), "provider")).toMatch(/^gemini /);
   });
 
-  test("the same with a request that never reached it", async () => {
-    delegation = await startDelegation({ platform: { delayMs: 0 } });
+  test("the same with a request that never reached it", async ({ expect, onTestFinished }) => {
+    const delegation = await startDelegation({ platform: { delayMs: 0 } });
+    onTestFinished(delegation.stop);
     const { queue, platform, gate } = delegation;
     gate.hold("POST", "question");
     for (const name of ["a.md", "b.md"]) await queue.drop(name, delegable(`Do ${name}.`));

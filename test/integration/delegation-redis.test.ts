@@ -1,16 +1,13 @@
 import { Queue } from "bullmq";
-import { afterEach, describe, expect, test } from "vitest";
+import { describe, test } from "vitest";
 import { type Delegation, delegable, row, startDelegation } from "../helpers/delegation.ts";
 import { until } from "../helpers/until.ts";
 
 const PREFIX = "{ccl-queue:default}";
 const MINUTE_MS = 60_000;
 
-let delegation: Delegation;
-afterEach(async () => await delegation.stop());
-
 /** Looks at the queue of the reaper's ticks as another program would. */
-async function withTicks<T>(use: (queue: Queue) => Promise<T>): Promise<T> {
+async function withTicks<T>(delegation: Delegation, use: (queue: Queue) => Promise<T>): Promise<T> {
   return await delegation.withRedis(async (connection) => {
     const queue = new Queue("reaper", { connection, prefix: PREFIX });
     try {
@@ -22,95 +19,106 @@ async function withTicks<T>(use: (queue: Queue) => Promise<T>): Promise<T> {
 }
 
 /** How many ticks of the schedule, not those asked for besides, were over since then. */
-const ticksSince = async (timeMs: number) =>
-  await withTicks(async (queue) => {
+const ticksSince = async (delegation: Delegation, timeMs: number) =>
+  await withTicks(delegation, async (queue) => {
     const jobs = await queue.getCompleted();
     return jobs.filter(({ id, finishedOn }) => id?.startsWith("repeat:") && (finishedOn ?? 0) > timeMs).length;
   });
 
-test("all 50 tasks that are out when Redis loses everything come home, and none is submitted again", async () => {
-  let clockMs = Date.now();
-  delegation = await startDelegation({ sweep: "1s", platform: { delayMs: 10 * MINUTE_MS, now: () => clockMs } });
-  const { queue, platform } = delegation;
-  const names = Array.from({ length: 50 }, (_, index) => `task-${String(index).padStart(2, "0")}.md`);
-  for (const name of names) await queue.drop(name, delegable(`Do ${name}.`));
-  await until("all are out", () => delegation.events("delegated").length === 50);
-  const active = async () =>
-    await delegation.withRedis(async (redis) => await redis.llen(`${PREFIX}:delegated:active`));
-  await until("Redis knows that", async () => (await active()) === 50);
+describe.concurrent("when Redis loses everything", () => {
+  test("all 50 tasks that are out come home, and none is submitted again", async ({ expect, onTestFinished }) => {
+    let clockMs = Date.now();
+    const delegation = await startDelegation({
+      sweep: "1s",
+      platform: { delayMs: 10 * MINUTE_MS, now: () => clockMs },
+    });
+    onTestFinished(delegation.stop);
+    const { queue, platform } = delegation;
+    const names = Array.from({ length: 50 }, (_, index) => `task-${String(index).padStart(2, "0")}.md`);
+    for (const name of names) await queue.drop(name, delegable(`Do ${name}.`));
+    await until("all are out", () => delegation.events("delegated").length === 50);
+    const active = async () =>
+      await delegation.withRedis(async (redis) => await redis.llen(`${PREFIX}:delegated:active`));
+    await until("Redis knows that", async () => (await active()) === 50);
 
-  await delegation.withRedis(async (redis) => await redis.flushall());
-  await until("the sweep has given them jobs again", async () => (await active()) === 50);
-  clockMs += 10 * MINUTE_MS;
-  await queue.settled("done", 50);
-  await until("the inbox is empty", async () => (await queue.names("inbox")).length === 0);
+    await delegation.withRedis(async (redis) => await redis.flushall());
+    await until("the sweep has given them jobs again", async () => (await active()) === 50);
+    clockMs += 10 * MINUTE_MS;
+    await queue.settled("done", 50);
+    await until("the inbox is empty", async () => (await queue.names("inbox")).length === 0);
 
-  expect(await queue.names("done")).toEqual(names);
-  expect(await queue.names("failed")).toEqual([]);
-  expect(platform.stats()).toMatchObject({
-    accepted: 50,
-    replays: 0,
-    duplicates: 0,
-    requests: { POST: { "201": 50 } },
+    expect(await queue.names("done")).toEqual(names);
+    expect(await queue.names("failed")).toEqual([]);
+    expect(platform.stats()).toMatchObject({
+      accepted: 50,
+      replays: 0,
+      duplicates: 0,
+      requests: { POST: { "201": 50 } },
+    });
+    const ids = new Map(platform.jobs().map(({ id, submission }) => [submission.metadata.task, id]));
+    for (const name of names) expect(row(await queue.read("done", name), "provider")).toBe(`gemini (${ids.get(name)})`);
+    expect(delegation.events("cancelled")).toEqual([]);
+    expect(delegation.errorCodes().filter((code) => code.startsWith("SECUTOOLS_"))).toEqual([]);
   });
-  const ids = new Map(platform.jobs().map(({ id, submission }) => [submission.metadata.task, id]));
-  for (const name of names) expect(row(await queue.read("done", name), "provider")).toBe(`gemini (${ids.get(name)})`);
-  expect(delegation.events("cancelled")).toEqual([]);
-  expect(delegation.errorCodes().filter((code) => code.startsWith("SECUTOOLS_"))).toEqual([]);
+
+  test("a task that is being submitted is not submitted a second time", async ({ expect, onTestFinished }) => {
+    const delegation = await startDelegation({ sweep: "500ms" });
+    onTestFinished(delegation.stop);
+    const { queue, platform, gate } = delegation;
+    gate.hold("POST", "answer");
+    await queue.drop("x.md", delegable("Do it."));
+    await until("it is accepted, and nobody knows", () => gate.held() === 1);
+    await delegation.withRedis(async (redis) => await redis.flushall());
+    await until("the sweep has found the file again", () => delegation.events("seen").length === 2);
+    await until("its new job is out", () => delegation.events("routed").length === 2);
+    gate.release();
+    expect(await queue.settled("done", 1)).toEqual(["x.md"]);
+    await until("the inbox is empty", async () => (await queue.names("inbox")).length === 0);
+    expect(platform.stats()).toMatchObject({ accepted: 1, duplicates: 0 });
+    expect(row(await queue.read("done", "x.md"), "provider")).toBe(`gemini (${platform.jobs()[0]?.id})`);
+    expect(delegation.events("done")).toHaveLength(1);
+    expect(delegation.events("cancelled")).toEqual([]);
+  });
 });
 
-test("a task that is being submitted when Redis loses everything is not submitted a second time", async () => {
-  delegation = await startDelegation({ sweep: "500ms" });
-  const { queue, platform, gate } = delegation;
-  gate.hold("POST", "answer");
-  await queue.drop("x.md", delegable("Do it."));
-  await until("it is accepted, and nobody knows", () => gate.held() === 1);
-  await delegation.withRedis(async (redis) => await redis.flushall());
-  await until("the sweep has found the file again", () => delegation.events("seen").length === 2);
-  await until("its new job is out", () => delegation.events("routed").length === 2);
-  gate.release();
-  expect(await queue.settled("done", 1)).toEqual(["x.md"]);
-  await until("the inbox is empty", async () => (await queue.names("inbox")).length === 0);
-  expect(platform.stats()).toMatchObject({ accepted: 1, duplicates: 0 });
-  expect(row(await queue.read("done", "x.md"), "provider")).toBe(`gemini (${platform.jobs()[0]?.id})`);
-  expect(delegation.events("done")).toHaveLength(1);
-  expect(delegation.events("cancelled")).toEqual([]);
-});
-
-describe("the schedule of ticks", () => {
-  test("is made again when Redis has lost it", async () => {
-    delegation = await startDelegation({ poll: "200ms" });
-    await until("it ticks", async () => (await ticksSince(0)) > 0);
-    await withTicks(async (queue) => expect(await queue.removeJobScheduler("ticks")).toBe(true));
+describe.concurrent("the schedule of ticks", () => {
+  test("is made again when Redis has lost it", async ({ expect, onTestFinished }) => {
+    const delegation = await startDelegation({ poll: "200ms" });
+    onTestFinished(delegation.stop);
+    await until("it ticks", async () => (await ticksSince(delegation, 0)) > 0);
+    expect(await withTicks(delegation, async (queue) => await queue.removeJobScheduler("ticks"))).toBe(true);
     const lostAtMs = Date.now();
-    await until("it ticks again", async () => (await ticksSince(lostAtMs)) >= 3);
-    expect(await withTicks(async (queue) => await queue.getJobSchedulers())).toHaveLength(1);
+    await until("it ticks again", async () => (await ticksSince(delegation, lostAtMs)) >= 3);
+    expect(await withTicks(delegation, async (queue) => await queue.getJobSchedulers())).toHaveLength(1);
   });
 
-  test("goes on when it stands still: its next tick is in the past, and no job stands for it", async () => {
-    delegation = await startDelegation({ poll: "200ms" });
-    await until("it ticks", async () => (await ticksSince(0)) > 0);
+  test("goes on when it stands still: its next tick is in the past, and no job stands for it", async (context) => {
+    const { expect } = context;
+    const delegation = await startDelegation({ poll: "200ms" });
+    context.onTestFinished(delegation.stop);
+    await until("it ticks", async () => (await ticksSince(delegation, 0)) > 0);
     const stoodAtMs = await until("it stands still", async () => {
       await delegation.withRedis(async (redis) => {
         await redis.del(`${PREFIX}:reaper:delayed`, `${PREFIX}:reaper:wait`, `${PREFIX}:reaper:prioritized`);
         await redis.zadd(`${PREFIX}:reaper:repeat`, Date.now() - 10_000, "ticks");
       });
-      const { waiting, active, delayed } = await withTicks(async (queue) => await queue.getJobCounts());
-      return waiting === 0 && active === 0 && delayed === 0 && Date.now();
+      const counts = await withTicks(delegation, async (queue) => await queue.getJobCounts());
+      return counts["waiting"] === 0 && counts["active"] === 0 && counts["delayed"] === 0 && Date.now();
     });
-    await until("it ticks again", async () => (await ticksSince(stoodAtMs)) >= 3);
-    expect(await withTicks(async (queue) => await queue.getJobSchedulers())).toHaveLength(1);
+    await until("it ticks again", async () => (await ticksSince(delegation, stoodAtMs)) >= 3);
+    expect(await withTicks(delegation, async (queue) => await queue.getJobSchedulers())).toHaveLength(1);
   });
 
-  test("does not pile up while a tick hangs", async () => {
-    delegation = await startDelegation({ poll: "100ms", platform: { delayMs: 0 } });
+  test("does not pile up while a tick hangs", async ({ expect, onTestFinished }) => {
+    const delegation = await startDelegation({ poll: "100ms", platform: { delayMs: 0 } });
+    onTestFinished(delegation.stop);
     const { queue, gate } = delegation;
     gate.hold("GET", "answer");
     await queue.drop("a.md", delegable("Do it."));
     await until("a tick hangs", () => gate.held() === 1);
     const hungAtMs = Date.now();
     await until("ten more were due", () => Date.now() - hungAtMs > 1_000);
-    const { waiting = 0, active } = await withTicks(async (reaper) => await reaper.getJobCounts());
+    const { waiting = 0, active } = await withTicks(delegation, async (reaper) => await reaper.getJobCounts());
     expect(active).toBe(1);
     expect(waiting).toBeLessThanOrEqual(2);
     gate.release();

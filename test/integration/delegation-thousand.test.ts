@@ -26,7 +26,7 @@ const line = z.discriminatedUnion("event", [
 async function prepare(log: string): Promise<void> {
   const faults = { errors: 0.1, limits: 0.05, drops: 0.02, retryAfterS: 1 };
   delegation = await prepareDelegation({
-    poll: "2s",
+    poll: "1s",
     more: `concurrency: ${CONCURRENCY}, rate_limit: 2000`,
     platform: { delayMs: [0, 1_000], seed: 7, faults, log },
   });

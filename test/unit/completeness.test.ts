@@ -14,11 +14,12 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { beforeEach, describe, expect, onTestFinished, test } from "vitest";
+import { beforeEach, describe, expect, onTestFinished, test, vi } from "vitest";
 import {
   fingerprint,
   isComplete,
   isMovedIn,
+  isToldOf,
   released,
   SETTLE_MS,
   type Sighting,
@@ -179,6 +180,24 @@ describe("written in place, a file", () => {
     writer.kill("SIGKILL");
     await once(writer, "exit");
     expect(await isComplete(sighting, changedAtMs(sighting) + HOUR_MS)).toBe(true);
+  });
+});
+
+describe("file events can prove whole", () => {
+  const links = () => {
+    writeFileSync(join(dir, "target.md"), "Do it.");
+    symlinkSync("target.md", file);
+  };
+
+  test.each<[string, NodeJS.Platform, () => void, boolean]>([
+    ["a file with text in it on Linux", "linux", () => writeFileSync(file, "Do it."), true],
+    ["no file on another system", "darwin", () => writeFileSync(file, "Do it."), false],
+    ["no empty file", "linux", () => writeFileSync(file, ""), false],
+    ["no link", "linux", links, false],
+  ])("%s", async (_what, platform, make, expected) => {
+    vi.spyOn(process, "platform", "get").mockReturnValue(platform);
+    make();
+    expect(isToldOf(await look())).toBe(expected);
   });
 });
 

@@ -1,6 +1,8 @@
 import {
+  closeSync,
   mkdirSync,
   mkdtempSync,
+  openSync,
   readdirSync,
   readFileSync,
   readlinkSync,
@@ -159,6 +161,14 @@ describe("the record", () => {
     await store.save(record("kabcdefghi-1", { model: "opus" }));
     expect(readdirSync(store.pathOf("kabcdefghi-1"))).toEqual(before);
     expect(await store.open()).toEqual([record("kabcdefghi-1", { model: "opus" })]);
+  });
+
+  test("is never seen half written: who reads it while it is saved reads all of the last one", async () => {
+    await store.create(record());
+    const reader = openSync(store.pathOf("kabcdefghi-1", "run.json"), "r");
+    onTestFinished(() => closeSync(reader));
+    await store.save(record("kabcdefghi-1", { model: "opus" }));
+    expect(JSON.parse(readFileSync(reader, "utf8"))).toEqual(record());
   });
 });
 

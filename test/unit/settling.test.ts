@@ -1,11 +1,21 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { appendFileSync, mkdtempSync, realpathSync, rmSync, utimesSync, writeFileSync } from "node:fs";
+import {
+  appendFileSync,
+  mkdtempSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  utimesSync,
+  watch,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { beforeEach, describe, expect, onTestFinished, test, vi } from "vitest";
 import { SETTLE_MS, type Sighting, sight } from "../../src/ledger/completeness.ts";
 import { Settling } from "../../src/producers/settling.ts";
+import { until } from "../helpers/until.ts";
 
 const HELD_RETRY_MS = 250;
 
@@ -130,6 +140,68 @@ describe("a file that is written in place", () => {
     await setClock(path, SETTLE_MS);
     expect(await complete(path)).toEqual(["a.md"]);
     expect(await complete(path)).toEqual(["a.md"]);
+  });
+});
+
+describe("on Linux, a file of which nothing but a rename was reported", () => {
+  const renamed = () => true;
+  const completeOf = async (path: string, isOnlyRenamed: (name: string) => boolean) =>
+    (await settling.complete([await look(path)], isOnlyRenamed)).map(({ name }) => name);
+
+  test("is complete at once, whatever its times", async () => {
+    const path = write("a.md");
+    await setClock(path, 0);
+    expect(await completeOf(path, renamed)).toEqual(["a.md"]);
+    expect(settling.retryMs).toBeNull();
+  });
+
+  test("alone is: another waits for its time", async () => {
+    const [a, b] = [write("a.md"), write("b.md")];
+    await setClock(b, 0);
+    const found = await settling.complete([await look(a), await look(b)], (name) => name === "a.md");
+    expect(found.map(({ name }) => name)).toEqual(["a.md"]);
+    expect(settling.retryMs).toBe(SETTLE_MS);
+  });
+
+  test("waits when it is reported again while its writers are looked for", async () => {
+    const path = write("a.md");
+    await setClock(path, 0);
+    const answers = [true, false];
+    expect(await completeOf(path, () => answers.shift() ?? true)).toEqual([]);
+    expect(settling.retryMs).toBe(SETTLE_MS);
+  });
+
+  test("waits when it is written in the last moment: what was reported by then is heard before it is asked", async () => {
+    const path = join(dir, "a.md");
+    const reports: string[] = [];
+    const watcher = watch(dir, (event, name) => void (name === "a.md" && reports.push(event)));
+    onTestFinished(() => watcher.close());
+    renameSync(write("draft"), path);
+    await until("the rename is reported", () => reports.length > 0);
+    reports.length = 0;
+    await setClock(path, 0);
+    const isOnlyRenamed = () => {
+      if (reports.length > 0) return false;
+      appendFileSync(path, " And that.");
+      return true;
+    };
+    expect(await completeOf(path, isOnlyRenamed)).toEqual([]);
+  });
+
+  test("waits while it is empty", async () => {
+    const path = write("a.md");
+    writeFileSync(path, "");
+    await setClock(path, 0);
+    expect(await completeOf(path, renamed)).toEqual([]);
+    expect(settling.retryMs).toBe(SETTLE_MS);
+  });
+
+  test("waits while somebody holds it open for writing", async () => {
+    const path = write("a.md");
+    await holdOpen(path);
+    await setClock(path, 0);
+    expect(await completeOf(path, renamed)).toEqual([]);
+    expect(settling.retryMs).toBe(SETTLE_MS);
   });
 });
 

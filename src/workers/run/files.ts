@@ -47,10 +47,10 @@ export class RunFiles {
     return kept.filter((event) => event !== null);
   }
 
-  /** The agent's process, once it has started. */
+  /** The agent's process, once it has started. A line that is not ended yet tells nothing. */
   async process(): Promise<ProcessId | null> {
-    const [pid, startTime] = (await this.#text("pid")).trim().split(" ");
-    return pid ? { pid: Number(pid), startTime: startTime || null } : null;
+    const [, pid, startTime] = /^(\d+) (\d*)\n/.exec(await this.#text("pid")) ?? [];
+    return pid === undefined ? null : { pid: Number(pid), startTime: startTime || null };
   }
 
   /** The agent's exit code, once it has ended by itself. */

@@ -1,6 +1,5 @@
-import { mkdir, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, rename, rm, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import writeFileAtomic from "write-file-atomic";
 import { runSettings } from "../claude/settings.ts";
 import { type RunRecord, runRecord } from "./record.ts";
 
@@ -8,9 +7,16 @@ import { type RunRecord, runRecord } from "./record.ts";
 const PROGRAMS = ["launch.sh", "hook.sh"] as const;
 const LIBEXEC = new URL("../../../libexec/", import.meta.url);
 
+interface Program {
+  readonly name: string;
+  readonly text: string;
+}
+
 /** The directory of each run, under the state directory: all that a run needs, and all that it leaves behind. */
 export class RunStore {
   readonly #root: string;
+  /** Read once, so that all runs of a daemon get the programs of one version. */
+  #programs: readonly Program[] | null = null;
 
   constructor(stateDir: string) {
     this.#root = join(stateDir, "runs");
@@ -22,14 +28,14 @@ export class RunStore {
 
   /** Makes a run's directory. The programs are copied into it, so that an upgrade changes nothing for a running agent. */
   async create(record: RunRecord): Promise<void> {
-    await mkdir(this.pathOf(record.id, "events"), { recursive: true, mode: 0o700 });
-    await this.save(record);
+    const { id, project } = record;
+    await mkdir(this.pathOf(id, "events"), { recursive: true, mode: 0o700 });
+    this.#programs ??= await Promise.all(PROGRAMS.map(readProgram));
     await Promise.all([
-      symlink(record.project, this.pathOf(record.id, "project")),
-      this.#write(record.id, "settings.json", JSON.stringify(runSettings(), null, 2)),
-      ...PROGRAMS.map(
-        async (name) => await this.#write(record.id, name, await readFile(new URL(name, LIBEXEC), "utf8")),
-      ),
+      this.save(record),
+      symlink(project, this.pathOf(id, "project")),
+      this.#write(id, "settings.json", JSON.stringify(runSettings(), null, 2)),
+      ...this.#programs.map(({ name, text }) => this.#write(id, name, text)),
     ]);
   }
 
@@ -40,10 +46,8 @@ export class RunStore {
 
   /** Keeps the record, whole or not at all. */
   async save(record: RunRecord): Promise<void> {
-    await writeFileAtomic(this.pathOf(record.id, "run.json"), JSON.stringify(record, null, 2), {
-      fsync: false,
-      mode: 0o600,
-    });
+    await this.#write(record.id, ".run.json", JSON.stringify(record, null, 2));
+    await rename(this.pathOf(record.id, ".run.json"), this.pathOf(record.id, "run.json"));
   }
 
   /** The runs that are not closed, oldest first. Directories without a readable record were never launched. */
@@ -85,6 +89,10 @@ export class RunStore {
   async #write(run: string, name: string, text: string): Promise<void> {
     await writeFile(this.pathOf(run, name), text, { mode: 0o600 });
   }
+}
+
+async function readProgram(name: string): Promise<Program> {
+  return { name, text: await readFile(new URL(name, LIBEXEC), "utf8") };
 }
 
 /** The first line of a run's prompt, and the proof of whose prompt was taken. */

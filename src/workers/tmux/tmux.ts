@@ -1,4 +1,5 @@
-import { execa } from "execa";
+import { execFile } from "node:child_process";
+import { promisify } from "node:util";
 import { isSystemError, messageOf, QueueError } from "../../core/errors.ts";
 
 /** One pane of a session of ours, as tmux sees it. */
@@ -25,6 +26,7 @@ const NOTHING_THERE =
 /** What tmux says of a pane that went away with its session. */
 const NO_PANE = /can't find pane/;
 const TIMEOUT_MS = 10_000;
+const execute = promisify(execFile);
 /** Free text comes last: no field before it can hold the separator. */
 const PANE_FORMAT = `#{pane_id}|#{pane_pid}|#{pane_dead}|#{session_windows}|#{window_panes}|#{session_attached}|#{session_activity}|#{${RUN_TAG}}|#{session_name}|#{pane_current_command}`;
 
@@ -34,10 +36,12 @@ type Command = readonly string[];
 export class Tmux {
   readonly #socket: string;
   readonly #environment: Readonly<Record<string, string>>;
+  readonly #timeoutMs: number;
 
-  constructor(socket: string, environment: Readonly<Record<string, string>>) {
+  constructor(socket: string, environment: Readonly<Record<string, string>>, timeoutMs = TIMEOUT_MS) {
     this.#socket = socket;
     this.#environment = environment;
+    this.#timeoutMs = timeoutMs;
   }
 
   /** Every pane on the server, none when no server runs. @throws {QueueError} TMUX_FAILED: then nothing is known. */
@@ -107,17 +111,16 @@ export class Tmux {
   async #run(commands: readonly Command[]): Promise<string> {
     const argv = commands.flatMap((command, index) => [...(index > 0 ? [";"] : []), ...command.map(escapeSemicolon)]);
     try {
-      const { stdout } = await execa("tmux", ["-L", this.#socket, ...argv], {
+      const { stdout } = await execute("tmux", ["-L", this.#socket, ...argv], {
         env: this.#environment,
-        extendEnv: false,
-        timeout: TIMEOUT_MS,
-        stdin: "ignore",
+        timeout: this.#timeoutMs,
+        killSignal: "SIGKILL",
       });
       return stdout;
     } catch (error) {
       if (isSystemError(error, "ENOENT")) throw missing(error);
       const command = commands[0]?.[0] ?? "";
-      throw new QueueError(`tmux ${command}: ${stderrOf(error)}`, { code: "TMUX_FAILED", cause: error });
+      throw new QueueError(`tmux ${command}: ${reasonOf(error)}`, { code: "TMUX_FAILED", cause: error });
     }
   }
 }
@@ -151,7 +154,10 @@ function missing(cause: unknown): QueueError {
   return new QueueError("the tmux program is not installed", { code: "TMUX_MISSING", hint: "install tmux", cause });
 }
 
-function stderrOf(error: unknown): string {
-  const stderr = error instanceof Error && "stderr" in error ? error.stderr : null;
-  return typeof stderr === "string" && stderr !== "" ? stderr : messageOf(error);
+/** What tmux said of its failure, or else what became of it. */
+function reasonOf(error: unknown): string {
+  const stderr = error instanceof Error && "stderr" in error ? String(error.stderr).trim() : "";
+  if (stderr !== "") return stderr;
+  const isKilled = error instanceof Error && "killed" in error && error.killed === true;
+  return isKilled ? "no answer in time" : messageOf(error).trim();
 }
