@@ -31,6 +31,8 @@ export const delegationStatusSchema = z.object({
       project: z.string(),
       task: z.string(),
       provider: z.enum(PROVIDERS),
+      /** Why this provider does it. */
+      reason: z.string(),
       remote_id: z.string(),
       submitted_at: z.iso.datetime(),
       age_ms: z.number(),
@@ -60,11 +62,13 @@ export async function readDelegationStatus(parts: DelegationParts): Promise<Dele
   const nowMs = parts.now();
   const counts = await readDelegationCounts(parts);
   const jobs = (await parts.fetcher.active()).flatMap(({ id, payload }) => {
-    const { project, name, provider, remote } = payload;
+    const { project, name, provider, reason, remote } = payload;
     if (remote === null) return [];
     const submitted_at = new Date(remote.submittedAtMs).toISOString();
     const age_ms = Math.max(0, nowMs - remote.submittedAtMs);
-    return [{ id, project: basename(project), task: name, provider, remote_id: remote.id, submitted_at, age_ms }];
+    return [
+      { id, project: basename(project), task: name, provider, reason, remote_id: remote.id, submitted_at, age_ms },
+    ];
   });
   return { ...counts, jobs: jobs.sort((a, b) => b.age_ms - a.age_ms) };
 }

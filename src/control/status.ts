@@ -29,6 +29,8 @@ export const statusSchema = z.object({
       id: z.string(),
       job: z.string(),
       task: z.string(),
+      /** Why the local pool does it. */
+      reason: z.string(),
       session: z.string(),
       model: z.string(),
       attempt: count,
@@ -81,6 +83,7 @@ function shownRun({ record, progress: { phase, movedAtMs } }: LiveRun, nowMs: nu
     id: record.id,
     job: record.job,
     task: taskLabel(record),
+    reason: record.reason,
     session: record.session,
     model: record.model,
     attempt: record.attempt,

@@ -322,7 +322,8 @@ describe("a delegated task", () => {
     expect(listed).toEqual(body);
     expect(listed.jobs).toEqual([
       {
-        ...{ id: event?.id, project: "alpha", task: "far.md", provider: "gpu", remote_id: event?.remote },
+        ...{ id: event?.id, project: "alpha", task: "far.md", provider: "gpu" },
+        ...{ reason: "preferred_ai is gpu", remote_id: event?.remote },
         ...{ submitted_at: new Date(submittedAtMs).toISOString(), age_ms: 23 * HOUR_MS },
       },
     ]);

@@ -28,6 +28,7 @@ const RUN: Status["runs"][number] = {
   id: "kabcdefghi-1",
   job: "kabcdefghi",
   task: "site/fix.md",
+  reason: "allow_delegation is not true",
   session: "ccl-auto-11",
   model: "sonnet",
   attempt: 1,
