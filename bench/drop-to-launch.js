@@ -2,7 +2,7 @@
 /**
  * How long it takes from a drop to the agent's launch, on a whole queue of its own. Run `npm run build` first.
  *
- *     node bench/drop-to-launch.js [--rounds N] [--json] [--assert]
+ *     npm run bench -- [--rounds N] [--json] [--assert]
  *
  * Measured in turns: a bare fs.watch with a tmux respawn-pane of the same agent (what the machine can do at best,
  * just then), a task moved in whole, one moved in just after it was written, and one written in place. A launch is the

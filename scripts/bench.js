@@ -1,0 +1,4 @@
+import { setUp } from "./setup.js";
+
+await setUp();
+await import("../bench/drop-to-launch.js");
