@@ -206,10 +206,10 @@ describe("get", () => {
       model: "gemini-2.5-pro",
       result: null,
       error: { code: "too_hard", message: "So hard." },
-      costUsd: expect.any(Number),
-      usage: { input: expect.any(Number), output: 0 },
-      createdAt: expect.stringMatching(/Z$/),
-      finishedAt: expect.stringMatching(/Z$/),
+      cost_usd: expect.any(Number),
+      usage: { input_tokens: expect.any(Number), output_tokens: 0 },
+      created_at: expect.stringMatching(/Z$/),
+      finished_at: expect.stringMatching(/Z$/),
     });
   });
 
@@ -218,7 +218,7 @@ describe("get", () => {
     expect(plain).toEqual({ code: 4, stdout: "", stderr: "ccl-delegate: secutools does not know the job j1\n" });
     const { code, stdout } = await run(["get", "j1", "--json"]);
     expect(code).toBe(4);
-    expect(JSON.parse(stdout)).toMatchObject({ id: "j1", status: "lost", result: null, finishedAt: null });
+    expect(JSON.parse(stdout)).toMatchObject({ id: "j1", status: "lost", result: null, finished_at: null });
   });
 
   test("ends with 1 when the platform is down", async () => {
@@ -267,7 +267,7 @@ describe("result", () => {
     expect(platform.requests().length - before).toBeGreaterThan(1);
     const { code, stdout } = await run(["result", id, "--json"]);
     expect(code).toBe(5);
-    expect(JSON.parse(stdout)).toMatchObject({ id, result: null, finishedAt: null });
+    expect(JSON.parse(stdout)).toMatchObject({ id, result: null, finished_at: null });
   });
 
   test.each([

@@ -14,16 +14,16 @@ export async function get(id: string, options: CommonOptions): Promise<number> {
   return isLost ? EXIT.jobFailed : EXIT.ok;
 }
 
-function tableOf({ id, status, provider, model, error, costUsd, usage, createdAt, finishedAt }: ToldJob) {
+function tableOf({ id, status, provider, model, error, cost_usd, usage, created_at, finished_at }: ToldJob) {
   return {
     id,
     status,
     provider,
     model,
-    created: createdAt,
-    finished: finishedAt,
-    tokens: usage === null ? null : `${usage.input} in, ${usage.output} out`,
-    cost: costUsd === null ? null : `$${costUsd}`,
+    created: created_at,
+    finished: finished_at,
+    tokens: usage === null ? null : `${usage.input_tokens} in, ${usage.output_tokens} out`,
+    cost: cost_usd === null ? null : `$${cost_usd}`,
     error: error === null ? null : `${error.code}: ${error.message}`,
   };
 }

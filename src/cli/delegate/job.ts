@@ -2,23 +2,36 @@ import type { RemoteJob } from "../../workers/secutools/client.ts";
 import { isOver } from "../../workers/secutools/wire.ts";
 import { EXIT } from "./exit.ts";
 
-/** A job as it is told of, also when the platform has lost it. */
-export type ToldJob = Omit<RemoteJob, "status"> & { readonly status: RemoteJob["status"] | "lost" };
+/** A job as it is told of, by the platform's own names, also when it has lost it. */
+export interface ToldJob extends Pick<RemoteJob, "id" | "provider" | "model" | "result" | "error"> {
+  readonly status: RemoteJob["status"] | "lost";
+  readonly cost_usd: number | null;
+  readonly usage: { readonly input_tokens: number; readonly output_tokens: number } | null;
+  readonly created_at: string | null;
+  readonly finished_at: string | null;
+}
 
 const NOTHING_KNOWN = {
   provider: null,
   model: null,
   result: null,
   error: null,
-  costUsd: null,
+  cost_usd: null,
   usage: null,
-  createdAt: null,
-  finishedAt: null,
+  created_at: null,
+  finished_at: null,
 } as const;
 
 /** What the platform answered about a job: null means lost. */
 export function told(id: string, job: RemoteJob | null): ToldJob {
-  return job ?? { id, status: "lost", ...NOTHING_KNOWN };
+  if (job === null) return { id, status: "lost", ...NOTHING_KNOWN };
+  const { status, provider, model, result, error, costUsd, usage, createdAt, finishedAt } = job;
+  return {
+    ...{ id, status, provider, model, result, error, cost_usd: costUsd },
+    usage: usage && { input_tokens: usage.input, output_tokens: usage.output },
+    created_at: createdAt,
+    finished_at: finishedAt,
+  };
 }
 
 /** The exit code that tells how a job ended, or that it has not. */
