@@ -16,17 +16,20 @@ let redis: EmbeddedRedis;
 let hosts: App[];
 
 afterEach(async () => {
-  for (const host of hosts) await host.stop();
+  for (const host of hosts) {
+    await host.stop();
+    await host.tmux.killServer();
+  }
   await redis.stop();
   await delegation.stop();
 });
 
-/** Another host of the same workspace and the same projects: only its state directory is its own. */
+/** Another host of the same workspace and the same projects: only its state directory and its tmux server are its own. */
 function hostOf({ queue }: Delegation, name: string): App {
   const { config, environment, errors, events } = queue;
   const stateDir = join(queue.dir, name);
   const app = new App({
-    config: { ...config, stateDir, redisUrl: redis.address.socket },
+    config: { ...config, stateDir, redisUrl: redis.address.socket, tmuxSocket: `${config.tmuxSocket}-${name}` },
     environment: childEnvironment(environment),
     onError: (error) => errors.push(error),
     onHold: () => {},

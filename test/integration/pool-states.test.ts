@@ -2,7 +2,7 @@ import { chmod, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { execa } from "execa";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, onTestFinished, test } from "vitest";
 import { childEnvironment } from "../../src/config/environment.ts";
 import { Pool, type PoolOptions } from "../../src/workers/tmux/pool.ts";
 import { Tmux } from "../../src/workers/tmux/tmux.ts";
@@ -189,4 +189,18 @@ describe("where tmux does not answer, nothing is told", () => {
   test("as it is not installed", async () => {
     await expect(withPath(dir).states()).rejects.toMatchObject({ code: "TMUX_MISSING" });
   });
+});
+
+test("sessions that somebody else makes at the same moment are no error, and the rest is made", async () => {
+  for (let round = 0; round < 15; round += 1) {
+    const server = new Tmux(`${socket}-${round}`, childEnvironment({ HOME: dir }));
+    onTestFinished(async () => await server.killServer());
+    // It runs already, as two clients that start it at once would meet its start besides.
+    await server.createSessions(["other"], dir);
+    const pools = Array.from({ length: 4 }, () => newPool({ tmux: server }));
+    await Promise.all(pools.map(async (pool) => await pool.reconcile()));
+    await newPool({ tmux: server }).reconcile();
+    const sessions = (await server.listPanes()).map(({ session }) => session).sort();
+    expect(sessions).toEqual(["other", "s-1", "s-2", "s-3"]);
+  }
 });

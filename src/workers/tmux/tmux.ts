@@ -23,6 +23,8 @@ const RUN_TAG = "@ccl_run";
 /** What tmux says when no server runs on its socket, or one without any session. */
 const NOTHING_THERE =
   /no server running|no current target|error connecting to .*(No such file or directory|Connection refused)/;
+/** What tmux says of a session that is there already. */
+const DUPLICATE = /duplicate session/;
 /** What tmux says of a pane that went away with its session. */
 const NO_PANE = /can't find pane/;
 const TIMEOUT_MS = 10_000;
@@ -68,7 +70,11 @@ export class Tmux {
       "50",
     ]);
     // Without a session for a moment, the server would end.
-    await this.#run([...start, ["set-option", "-s", "exit-empty", "off"]]);
+    const stay = ["set-option", "-s", "exit-empty", "off"];
+    await this.#run([...start, stay]).catch((error: unknown) => {
+      // Somebody else has made one of them at the same moment: what is still missing is made by the next look.
+      if (!DUPLICATE.test(messageOf(error))) throw error;
+    });
   }
 
   /** Replaces what runs in a session's pane by a run's program, and tags the session with the run. */
