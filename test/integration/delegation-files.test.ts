@@ -9,8 +9,9 @@ const MINUTE_MS = 60_000;
 /** A queue and a platform whose jobs take a minute of its own time. */
 async function start({ onTestFinished }: TestContext) {
   let aheadMs = 0;
+  let stoppedAtMs: number | null = null;
   const platform = { delayMs: MINUTE_MS, now: () => Date.now() + aheadMs };
-  const delegation = await startDelegation({ platform });
+  const delegation = await startDelegation({ platform, now: () => stoppedAtMs ?? Date.now() });
   onTestFinished(delegation.stop);
   const { queue } = delegation;
   return {
@@ -20,6 +21,10 @@ async function start({ onTestFinished }: TestContext) {
     out: async (count: number) =>
       await until(`${count} went out`, () => delegation.events("delegated").length === count),
     emptied: async () => await until("the inbox is empty", async () => (await queue.names("inbox")).length === 0),
+    /** The queue's time stands still: what has been asked about is not due again. */
+    stopClock: (isStopped: boolean) => {
+      stoppedAtMs = isStopped ? Date.now() : null;
+    },
     /** The platform's jobs are over from now on. */
     finish: () => {
       aheadMs += MINUTE_MS;
@@ -30,9 +35,11 @@ async function start({ onTestFinished }: TestContext) {
 describe.concurrent("while a task is out", () => {
   test("its file is deleted, with or without its marker: it is cancelled there and here", async (context) => {
     const { expect } = context;
-    const { queue, inInbox, out, emptied, finish, statuses, ...delegation } = await start(context);
+    const { queue, inInbox, out, emptied, finish, statuses, stopClock, ...delegation } = await start(context);
+    stopClock(true);
     for (const name of ["x.md", "y.md"]) await queue.drop(name, delegable(`Do ${name}.`));
     await out(2);
+    await until("both were asked about", () => delegation.asked("GET") === 2);
     await Promise.all([rm(inInbox("x.md")), rm(inInbox("y.md")), rm(delegation.marker("y.md"))]);
     await until("they are cancelled", () => delegation.events("cancelled").length === 2);
     await emptied();
@@ -43,6 +50,7 @@ describe.concurrent("while a task is out", () => {
     expect((await delegation.counters())["cancelled"]).toBe(2);
 
     // The name is free again.
+    stopClock(false);
     await queue.drop("x.md", delegable("Do it anew."));
     await out(3);
     finish();
