@@ -79,7 +79,9 @@ describe("a delegated task", () => {
       error: "SECUTOOLS_JOB_LOST: the platform no longer knows the task",
       ...{ route: "delegated: no complexity_hint", model: null, attempts: "1", session: null },
     });
-    const told = new Map(delegation.events("failed").map((event) => [event.task.name, event]));
+    const { events } = delegation;
+    await until("all three are told", async () => events("failed").length === 3);
+    const told = new Map(events("failed").map((event) => [event.task.name, event]));
     expect(told.get("fails.md")).toMatchObject({
       by: "claude-api",
       reason: "SECUTOOLS_JOB_FAILED: quota: No credit left",
