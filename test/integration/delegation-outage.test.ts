@@ -72,6 +72,7 @@ describe.concurrent("a stop while the platform hangs", () => {
     expect(await queue.settled("done", 2)).toEqual(["accepted.md", "out.md"]);
     await until("the inbox is empty", async () => (await queue.names("inbox")).length === 0);
     expect(platform.stats()).toMatchObject({ accepted: 2, replays: 1, duplicates: 0 });
+    await until("their ends are told", () => delegation.events("done").length >= 2);
     expect(delegation.events("done")).toHaveLength(2);
     for (const name of ["accepted.md", "out.md"])
       expect(row(await queue.read("done", name), "provider")).toMatch(/^gemini /);

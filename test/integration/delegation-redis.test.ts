@@ -76,6 +76,7 @@ describe.concurrent("when Redis loses everything", () => {
     await until("the inbox is empty", async () => (await queue.names("inbox")).length === 0);
     expect(platform.stats()).toMatchObject({ accepted: 1, duplicates: 0 });
     expect(row(await queue.read("done", "x.md"), "provider")).toBe(`gemini (${platform.jobs()[0]?.id})`);
+    await until("their ends are told", () => delegation.events("done").length >= 1);
     expect(delegation.events("done")).toHaveLength(1);
     expect(delegation.events("cancelled")).toEqual([]);
   });

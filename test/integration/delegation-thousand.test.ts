@@ -50,6 +50,7 @@ test("1,000 tasks on a platform that errs, limits and drops: each is accepted on
   // Each name once, and no second copy under another.
   expect(await queue.names("done")).toEqual(names);
   expect(await queue.names("failed")).toEqual([]);
+  await until("their ends are told", () => delegation.events("done").length >= TASKS);
   expect(delegation.events("done")).toHaveLength(TASKS);
   expect(delegation.events("cancelled")).toEqual([]);
   const fallbacks = delegation.events("routed").filter(({ decision }) => decision.reason.startsWith("secutools "));

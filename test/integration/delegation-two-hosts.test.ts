@@ -76,6 +76,7 @@ test("two daemons on one Redis and the same projects: one tick at a time, and no
   expect(platform.stats()).toMatchObject({ accepted: TASKS, duplicates: 0 });
   const ids = new Map(platform.jobs().map(({ id, submission }) => [submission.metadata.task, id]));
   for (const name of names) expect(row(await queue.read("done", name), "provider")).toBe(`gemini (${ids.get(name)})`);
+  await until("their ends are told", () => delegation.events("done").length >= TASKS);
   expect(delegation.events("done")).toHaveLength(TASKS);
   expect(delegation.events("cancelled")).toEqual([]);
   expect(await queue.witness()).toEqual([]);
