@@ -3,6 +3,7 @@ import type { Hono } from "hono";
 import { type Config, isDelegating } from "./config/config.ts";
 import { childEnvironment } from "./config/environment.ts";
 import { Controls } from "./control/controls.ts";
+import { Recorder } from "./control/recorder.ts";
 import { TaskEvents } from "./core/events.ts";
 import type { Service } from "./core/service.ts";
 import type { TaskFile } from "./core/task.ts";
@@ -14,8 +15,11 @@ import { type RedisAddress, untilReachable } from "./queue/connection.ts";
 import { Counters } from "./queue/counters.ts";
 import { EmbeddedRedis } from "./queue/embedded-redis.ts";
 import { Fetcher } from "./queue/fetcher.ts";
+import { History } from "./queue/history.ts";
+import { Journal } from "./queue/journal.ts";
 import { DELEGATED_QUEUE, LOCAL_QUEUE } from "./queue/names.ts";
 import { delegatedPayload, localPayload } from "./queue/payload.ts";
+import { TaskIndex } from "./queue/task-index.ts";
 import { TaskQueues } from "./queue/task-queues.ts";
 import { createApi } from "./server/api.ts";
 import { guard } from "./server/guard.ts";
@@ -103,6 +107,7 @@ export class App implements Service {
     const shared: Shared = { address, workspace: config.workspace, onError };
     const queues = await this.#run(new TaskQueues({ ...shared, retentionMs: config.retention.jobsMs }));
     const { runs, ...local } = await this.#startLocal(shared, host.id);
+    const records = await this.#startRecords(shared, local.pool);
     const { reaper, parts: delegation } = await this.#startDelegated(shared, queues);
     const auto = isDelegating(config) ? { auto: config.secutools.auto } : null;
     await this.#run(routingWorker({ ...shared, queues, delegation: auto, events }));
@@ -110,7 +115,13 @@ export class App implements Service {
     const isRunning = (task: TaskFile) => runs.isRunning(task);
     const door = new Door({ queues, events, isRunning, onWithdrawn: () => reaper.wake(), onError });
     await this.#run(new InboxWatcher({ projects, door, sweepIntervalMs: config.sweepIntervalMs, onError }));
-    this.#serve(new Controls({ ...local, queues, delegation, projects, now }), host, server);
+    const { tmux } = this;
+    const { workspace } = config;
+    this.#serve(
+      new Controls({ ...local, ...records, tmux, workspace, queues, delegation, projects, now }),
+      host,
+      server,
+    );
   }
 
   async #startLocal(shared: Shared, host: string) {
@@ -124,7 +135,16 @@ export class App implements Service {
     const board = new RunBoard();
     const runs = new LocalRuns({ config, tmux, pool, hold, fetcher, store, board, events, now, onError });
     await this.#run(new TmuxWorker({ fetcher, pool, hold, runs, onError }));
-    return { runs, pool, hold, board };
+    return { runs, pool, hold, board, store };
+  }
+
+  async #startRecords(shared: Shared, pool: Pool) {
+    const { config, onError } = this.#options;
+    const index = await this.#run(new TaskIndex(shared));
+    const journal = await this.#run(new Journal({ ...shared, retentionMs: config.retention.jobsMs }));
+    const history = await this.#run(new History(shared));
+    await this.#run(new Recorder({ events: this.events, journal, history, pool, onError }));
+    return { index, journal, history };
   }
 
   /** Without a key, what waits for secutools goes to the local pool, and what is out is not lost. */

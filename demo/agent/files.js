@@ -63,6 +63,13 @@ export function openFiles({ configDir, cwd, sessionId, resume, modelId }) {
       append({ type: "user", message: { role: "user", content: prompt } });
     },
 
+    /** Every prompt of the conversation so far. */
+    prompts() {
+      const lines = existsSync(transcript) ? readFileSync(transcript, "utf8").split("\n") : [];
+      const entries = lines.filter((line) => line.includes('"type":"user"')).map((line) => JSON.parse(line));
+      return entries.map(({ message }) => String(message.content));
+    },
+
     /**
      * A message is one line for each of its blocks, and each line repeats id and usage.
      * @param {string} text

@@ -58,7 +58,9 @@ export async function takeTurn(turn) {
 async function play({ prompt, files, witness, options, signal }) {
   const limit = files.limit();
   if (limit !== undefined) return { kind: "failed", error: "rate_limit", ...limit };
-  const steps = readScript(prompt);
+  // A conversation that is taken up again still needs what it needed.
+  const needs = files.prompts().flatMap((earlier) => readScript(earlier).filter(({ verb }) => verb === "needs"));
+  const steps = [...needs, ...readScript(prompt).filter(({ verb }) => verb !== "needs")];
   if (!steps.some(({ verb }) => verb === "work")) steps.push({ verb: "work", arg: `${options.workMs / 1000}s` });
   /** @type {import("./verbs.js").Stage} */
   const stage = {

@@ -1,4 +1,4 @@
-import { realpathSync } from "node:fs";
+import { existsSync, realpathSync } from "node:fs";
 import { basename, dirname, join, relative, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { replaceFile } from "./files.js";
@@ -50,6 +50,13 @@ const verbs = new Map(
     exit(arg, stage) {
       stage.end("exit");
       process.exit(Number(arg));
+    },
+
+    /** `needs PATH`: ends at once with code 1 unless that file is in the directory it works in. */
+    needs(arg, stage) {
+      if (existsSync(inside(process.cwd(), arg))) return;
+      stage.end("exit");
+      process.exit(1);
     },
 
     /** `die`: is killed, as by kill -9. */

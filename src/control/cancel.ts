@@ -1,6 +1,6 @@
-import { randomUUID } from "node:crypto";
 import { rm } from "node:fs/promises";
 import { isSystemError, QueueError } from "../core/errors.ts";
+import { cancellationId, type EarlierRuns } from "../core/id.ts";
 import { type TaskFile, taskLabel } from "../core/task.ts";
 import { fingerprint, type Sighting, sight } from "../ledger/completeness.ts";
 import { claimedPath, taskPath } from "../ledger/layout.ts";
@@ -10,15 +10,14 @@ import { shelveDelegated } from "../ledger/shelve-delegated.ts";
 
 /**
  * Takes a task out of its inbox into failed/, wherever it stands: whoever has it sees that it is gone and ends it.
- * Returns the new path. @throws {QueueError} TASK_UNKNOWN when it has ended meanwhile
+ * `earlier` is what the queue knows of it. Returns the new path. @throws {QueueError} TASK_UNKNOWN when it has ended meanwhile
  */
-export async function cancelTask(task: TaskFile): Promise<string> {
+export async function cancelTask(task: TaskFile, earlier: EarlierRuns | null): Promise<string> {
   const footer: RunFooter = {
     result: "cancelled",
     finishedAt: new Date(),
     error: { code: "TASK_CANCELLED", message: "somebody cancelled the task" },
-    // No run's own: the task is over, but whoever runs it does not know yet.
-    run: `cancelled-${randomUUID()}`,
+    run: cancellationId(earlier),
   };
   const marker = await readMarker(task);
   if (marker !== null) return await shelveDelegated(task, marker, "failed", footer);

@@ -1,20 +1,34 @@
-import { type TaskFile, taskLabel } from "../core/task.ts";
-import type { ProjectSet } from "../producers/projects.ts";
+import { QueueError } from "../core/errors.ts";
+import { TASK_STATES, type TaskFile, taskLabel } from "../core/task.ts";
+import { FOREVER_MS } from "../core/verdict.ts";
+import { listProjects, type ProjectSet } from "../producers/projects.ts";
+import type { TaskIndex } from "../queue/task-index.ts";
+import type { TaskRow } from "../queue/task-row.ts";
+import { addTask } from "./add.ts";
 import { cancelTask } from "./cancel.ts";
 import { type DelegationStatus, readDelegationStatus } from "./delegation-status.ts";
 import { findTask } from "./find-task.ts";
-import { readStatus, type Status, type StatusSources } from "./status.ts";
+import { type HoldView, viewHold } from "./hold-view.ts";
+import { lookUp } from "./look-up.ts";
+import { type Overview, type OverviewSources, readOverview } from "./overview.ts";
+import { retryAll, retryTask } from "./retry.ts";
+import type { ScreenView, SessionView } from "./session-view.ts";
+import { readScreen, readSessions } from "./sessions.ts";
+import { showTask } from "./show-task.ts";
+import { readStatus, type Status } from "./status.ts";
+import { viewTask } from "./task-row-view.ts";
+import type { Commanded, TaskDetail, TaskDraft, TaskFilter, TaskLog, TaskPage, TaskView } from "./task-view.ts";
+import { readTimeline, type TimelineSources } from "./timeline.ts";
 
-export interface ControlsOptions extends StatusSources {
+export interface ControlsOptions extends OverviewSources, TimelineSources {
   readonly projects: ProjectSet;
+  readonly index: TaskIndex;
 }
 
-/** What became of a command on one task. */
-export interface Commanded {
-  /** The project's name and the file's: `site/fix.md`. */
-  readonly task: string;
-  readonly path: string;
-}
+/** How much of what an agent said stands in the log. */
+const MAX_LOG_TEXT = 10_000;
+/** How long Redis may take to answer a daemon that says it is ready. */
+const READY_MS = 2_000;
 
 /** What operators can ask of the daemon, by whichever way they come. */
 export class Controls {
@@ -24,6 +38,7 @@ export class Controls {
     this.#options = options;
   }
 
+  /** @throws {QueueError} TMUX_FAILED */
   async status(): Promise<Status> {
     return await readStatus(this.#options);
   }
@@ -32,14 +47,103 @@ export class Controls {
     return await readDelegationStatus(this.#options.delegation);
   }
 
+  /** @throws {QueueError} TMUX_FAILED */
+  async overview(): Promise<Overview> {
+    return await readOverview(this.#options);
+  }
+
+  async tasks(filter: TaskFilter): Promise<TaskPage> {
+    const { state, project, route, tag, limit, offset } = filter;
+    const rows = await this.#options.index.list(state.length === 0 ? TASK_STATES : state);
+    const found = rows.filter(
+      (row) =>
+        (project === undefined ||
+          row.task.project === project ||
+          taskLabel(row.task) === `${project}/${row.task.name}`) &&
+        (route === undefined || row.queue === route) &&
+        (tag === undefined || row.header.tags.includes(tag)),
+    );
+    const tasks = found.slice(offset, offset + limit).map((row) => this.#view(row));
+    return { total: found.length, offset, tasks };
+  }
+
+  /** @throws {QueueError} TASK_UNKNOWN, TASK_AMBIGUOUS */
+  async task(text: string): Promise<TaskDetail> {
+    const { index, board } = this.#options;
+    const row = await lookUp(text, index);
+    return await showTask(row, board.runOf(row.id), this.#options);
+  }
+
+  /** What happened to a task from the nth line on. @throws {QueueError} TASK_UNKNOWN, TASK_AMBIGUOUS */
+  async log(text: string, from: number): Promise<TaskLog> {
+    const row = await lookUp(text, this.#options.index);
+    const lines = await readTimeline(this.#options, row.id, MAX_LOG_TEXT);
+    const over = row.finishedAtMs !== null;
+    return { id: row.id, task: taskLabel(row.task), lines: lines.slice(from), next: lines.length, over };
+  }
+
+  /** @throws {QueueError} TASK_INVALID, PROJECT_UNKNOWN, PROJECT_AMBIGUOUS */
+  async add(draft: TaskDraft): Promise<Commanded> {
+    return shown(await addTask(draft, this.#options.projects));
+  }
+
+  /** @throws {QueueError} TASK_UNKNOWN, TASK_AMBIGUOUS, TASK_NOT_OVER */
+  async retry(text: string): Promise<Commanded> {
+    const { projects, index } = this.#options;
+    return shown(await retryTask(text, projects, index));
+  }
+
+  /** Puts back every failed task of a project, or of all. @throws {QueueError} PROJECT_UNKNOWN */
+  async retryAll(project: string | null): Promise<Commanded[]> {
+    const known = await listProjects(this.#options.projects);
+    const isMeant = (path: string) => project === null || path === project || path.endsWith(`/${project}`);
+    const meant = known.filter(isMeant);
+    if (meant.length === 0 && project !== null)
+      throw new QueueError(`no watched project is called ${project}`, { code: "PROJECT_UNKNOWN" });
+    return (await retryAll(meant)).map(shown);
+  }
+
   /** @throws {QueueError} TASK_UNKNOWN, TASK_AMBIGUOUS */
   async cancel(text: string): Promise<Commanded> {
     const { projects, queues } = this.#options;
     const { task } = await findTask(text, projects, queues);
-    return shown(task, await cancelTask(task));
+    return shown({ task, path: await cancelTask(task, await queues.runsOf(task)) });
+  }
+
+  /** Holds this host's pool until somebody resumes it: agents at work go on. */
+  async hold(message: string | null): Promise<HoldView | null> {
+    const { hold, now } = this.#options;
+    const sinceMs = now();
+    await hold.raise({ kind: "manual", sinceMs, untilMs: FOREVER_MS, message: message ?? "somebody held it" });
+    return viewHold(hold.current);
+  }
+
+  /** Ends the hold, whatever it was for. */
+  async resume(): Promise<HoldView | null> {
+    await this.#options.hold.release();
+    return viewHold(this.#options.hold.current);
+  }
+
+  /** @throws {QueueError} TMUX_FAILED */
+  async sessions(): Promise<SessionView[]> {
+    return await readSessions(this.#options);
+  }
+
+  /** @throws {QueueError} SESSION_UNKNOWN, TMUX_FAILED */
+  async screen(session: string): Promise<ScreenView> {
+    return await readScreen(this.#options, session);
+  }
+
+  /** Whether the daemon can work now. @throws {QueueError} REDIS_UNREACHABLE, TMUX_FAILED */
+  async ready(): Promise<void> {
+    await Promise.all([this.#options.index.ping(READY_MS), this.#options.pool.look()]);
+  }
+
+  #view(row: TaskRow): TaskView {
+    return viewTask(row, this.#options.board.runOf(row.id));
   }
 }
 
-function shown(task: TaskFile, path: string): Commanded {
+function shown({ task, path }: { task: TaskFile; path: string }): Commanded {
   return { task: taskLabel(task), path };
 }

@@ -13,15 +13,20 @@ export interface FoundTask {
   readonly id: string | null;
 }
 
-/** What a job's id is made of; a file's name has a dot. */
+/** What a task's id is made of; a file's name has a dot. */
 const ID = /^[a-z0-9]+$/;
+
+/** Whether a text may be a task's id or the beginning of one. */
+export function isIdBeginning(text: string): boolean {
+  return ID.test(text);
+}
 
 /**
  * The one task that people mean by a job's id, or the beginning of one, or by a file's name, also with its project
  * (`site/fix.md`) or as a whole path. @throws {QueueError} TASK_UNKNOWN, TASK_AMBIGUOUS
  */
 export async function findTask(text: string, projects: ProjectSet, queues: TaskQueues): Promise<FoundTask> {
-  const found = ID.test(text) ? await queues.findLive(text) : await byName(text, projects);
+  const found = isIdBeginning(text) ? await queues.findLive(text) : await byName(text, projects);
   const [only, ...others] = found;
   if (only === undefined) {
     throw new QueueError(`no waiting or running task is called ${text}`, {

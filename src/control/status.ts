@@ -1,17 +1,18 @@
 import { z } from "zod";
 import { formatDuration } from "../core/duration.ts";
-import { taskLabel } from "../core/task.ts";
 import type { TaskQueues } from "../queue/task-queues.ts";
 import type { DelegationParts } from "../workers/delegation/parts.ts";
 import type { PoolHold } from "../workers/pool-hold.ts";
-import type { LiveRun, RunBoard } from "../workers/run/board.ts";
+import type { RunBoard } from "../workers/run/board.ts";
 import type { Pool } from "../workers/tmux/pool.ts";
 import { delegationCounts, readDelegationCounts } from "./delegation-status.ts";
+import { type HoldView, holdView, viewHold } from "./hold-view.ts";
+import { viewRun } from "./run-view.ts";
+import { type RunView, runView, SESSION_STATES } from "./session-view.ts";
 
 /** The overall verdict, the worst first. */
 const VERDICTS = ["attention", "held", "stale", "ok"] as const;
 
-const time = z.iso.datetime();
 const ms = z.int().min(0);
 const count = z.int().min(0);
 const backlog = z.object({ waiting: count, active: count, delayed: count, oldest_ms: ms.nullable() });
@@ -21,27 +22,10 @@ export const statusSchema = z.object({
   verdict: z.enum(VERDICTS),
   /** What led to a verdict other than ok, for people. */
   reasons: z.array(z.string()),
-  at: time,
-  hold: z.object({ kind: z.enum(["limit", "login"]), since: time, until: time, message: z.string() }).nullable(),
-  sessions: z.array(z.object({ name: z.string(), state: z.enum(["idle", "busy", "cooling", "in use", "missing"]) })),
-  runs: z.array(
-    z.object({
-      id: z.string(),
-      job: z.string(),
-      task: z.string(),
-      /** Why the local pool does it. */
-      reason: z.string(),
-      session: z.string(),
-      model: z.string(),
-      attempt: count,
-      phase: z.string(),
-      since: time,
-      /** For how long the agent has shown no sign of life. */
-      silent_ms: ms,
-      /** Silent for more than half of its timeout, and not because it waits for a person. */
-      stale: z.boolean(),
-    }),
-  ),
+  at: z.iso.datetime(),
+  hold: holdView.nullable(),
+  sessions: z.array(z.object({ name: z.string(), state: z.enum(SESSION_STATES) })),
+  runs: z.array(runView),
   queues: z.object({ inbox: backlog, local: backlog, delegated: backlog }),
   delegation: delegationCounts,
 });
@@ -60,44 +44,21 @@ export interface StatusSources {
 export async function readStatus(sources: StatusSources): Promise<Status> {
   const nowMs = sources.now();
   const [sessions, queues, delegation] = await Promise.all([
-    sources.pool.states(),
+    sources.pool.look(),
     readQueues(sources.queues, nowMs),
     readDelegationCounts(sources.delegation),
   ]);
-  const runs = sources.board.list().map((run) => shownRun(run, Date.now()));
-  const { current } = sources.hold;
-  const hold = current && {
-    kind: current.kind,
-    since: iso(current.sinceMs),
-    until: iso(current.untilMs),
-    message: current.message,
-  };
-  return { ...verdictOf(runs, hold, nowMs), at: iso(nowMs), hold, sessions, runs, queues, delegation };
-}
-
-type ShownRun = Status["runs"][number];
-
-function shownRun({ record, progress: { phase, movedAtMs } }: LiveRun, nowMs: number): ShownRun {
-  const silentMs = Math.max(0, Math.round(nowMs - movedAtMs));
-  return {
-    id: record.id,
-    job: record.job,
-    task: taskLabel(record),
-    reason: record.reason,
-    session: record.session,
-    model: record.model,
-    attempt: record.attempt,
-    phase: phase.name,
-    since: iso(phase.sinceMs),
-    silent_ms: silentMs,
-    stale: phase.name !== "attention" && silentMs > record.timeoutMs / 2,
-  };
+  const runs = sources.board.list().map((run) => viewRun(run, Date.now()));
+  const hold = viewHold(sources.hold.current);
+  const states = sessions.map(({ name, state }) => ({ name, state }));
+  const at = new Date(nowMs).toISOString();
+  return { ...verdictOf(runs, hold, nowMs), at, hold, sessions: states, runs, queues, delegation };
 }
 
 /** A delegated task is never stale: the platform works at its own pace. */
 function verdictOf(
-  runs: readonly ShownRun[],
-  hold: Status["hold"],
+  runs: readonly RunView[],
+  hold: HoldView | null,
   nowMs: number,
 ): Pick<Status, "verdict" | "reasons"> {
   const waiting = runs.filter(({ phase }) => phase === "attention");
@@ -117,7 +78,8 @@ function verdictOf(
 }
 
 /** A hold lasts until a task has shown that its cause is gone, also when its time is over. */
-function holdReason({ until, message }: NonNullable<Status["hold"]>, nowMs: number): string {
+function holdReason({ until, message }: HoldView, nowMs: number): string {
+  if (until === null) return `the pool is held until somebody resumes it: ${message}`;
   const isOver = Date.parse(until) <= nowMs;
   return isOver
     ? `one task goes first to see whether this is over: ${message}`
@@ -131,8 +93,4 @@ async function readQueues(queues: TaskQueues, nowMs: number): Promise<Status["qu
     oldest_ms: oldestAtMs === null ? null : Math.max(0, nowMs - oldestAtMs),
   });
   return { inbox: shown(inbox), local: shown(local), delegated: shown(delegated) };
-}
-
-function iso(atMs: number): string {
-  return new Date(atMs).toISOString();
 }

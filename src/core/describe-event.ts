@@ -10,7 +10,7 @@ export function describeEvent(event: TaskEvent): string {
 function textOf(event: TaskEvent): string {
   switch (event.type) {
     case "seen":
-      return ["seen in the inbox", ...event.warnings].join("; ");
+      return [event.isAgain ? "put back into the inbox" : "seen in the inbox", ...event.warnings].join("; ");
     case "updated":
       return "updated: its file was edited";
     case "cancelled":
@@ -34,7 +34,7 @@ function textOf(event: TaskEvent): string {
     case "delegated":
       return `${event.provider} has it, as ${event.remote}`;
     case "done":
-      return `done after ${formatDuration(event.durationMs)}; now ${event.path}`;
+      return `done after ${formatDuration(event.spent.durationMs)}; now ${event.path}`;
     case "failed":
       return `failed: ${event.reason}; now ${event.path}`;
   }
@@ -43,6 +43,7 @@ function textOf(event: TaskEvent): string {
 /** A hold of the pool, or its end (null), in one line for people. */
 export function describeHold(hold: Hold | null): string {
   if (hold === null) return "the pool is no longer held";
+  if (hold.kind === "manual") return oneLine(`the pool is held until somebody resumes it: ${hold.message}`);
   const why = hold.kind === "limit" ? "the usage limit is reached" : "Claude Code cannot log in";
   const until = new Date(hold.untilMs).toISOString();
   return oneLine(`the pool is held until ${until}, then one task goes first: ${why} (${hold.message})`);

@@ -6,7 +6,8 @@ import type { TaskFile } from "./task.ts";
 export type TaskEvent = { readonly task: TaskFile; readonly id: string } & TaskStep;
 
 type TaskStep =
-  | { readonly type: "seen"; readonly warnings: readonly string[] }
+  /** isAgain = it had been over, and its file was put back. */
+  | { readonly type: "seen"; readonly isAgain: boolean; readonly warnings: readonly string[] }
   | { readonly type: "updated" }
   | { readonly type: "cancelled" }
   | { readonly type: "rejected"; readonly reason: string; readonly path: string }
@@ -18,8 +19,22 @@ type TaskStep =
   | { readonly type: "held"; readonly session: string; readonly reason: string; readonly untilMs: number }
   | { readonly type: "delegated"; readonly provider: Provider; readonly remote: string }
   /** `by` = the session or the provider that did it. */
-  | { readonly type: "done"; readonly by: string; readonly path: string; readonly durationMs: number }
-  | { readonly type: "failed"; readonly by: string; readonly path: string; readonly reason: string };
+  | { readonly type: "done"; readonly by: string; readonly path: string; readonly spent: Spent }
+  | {
+      readonly type: "failed";
+      readonly by: string;
+      readonly path: string;
+      readonly reason: string;
+      readonly spent: Spent;
+    };
+
+/** What a task's last run took. null = not known. */
+export interface Spent {
+  readonly durationMs: number;
+  readonly model: string | null;
+  readonly tokens: { readonly input: number; readonly output: number } | null;
+  readonly costUsd: number | null;
+}
 
 /** Where every part of the daemon tells what it did, and the log, the terminal and the pages listen. */
 export class TaskEvents {
@@ -31,5 +46,9 @@ export class TaskEvents {
 
   on(listener: (event: TaskEvent) => void): void {
     this.#emitter.on("event", listener);
+  }
+
+  off(listener: (event: TaskEvent) => void): void {
+    this.#emitter.off("event", listener);
   }
 }

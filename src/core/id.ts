@@ -1,4 +1,4 @@
-import { createHash, randomInt } from "node:crypto";
+import { createHash, randomInt, randomUUID } from "node:crypto";
 import type { TaskFile } from "./task.ts";
 
 const LETTERS = "abcdefghijkmnpqrstuvwxyz";
@@ -12,6 +12,31 @@ const LENGTH = 10;
 export function newTaskId(): string {
   const rest = Array.from({ length: LENGTH - 1 }, () => pick(ALPHABET));
   return pick(LETTERS) + rest.join("");
+}
+
+/** Names a task's nth run. It is written into the file's footer, so that a file put back has its task's id again. */
+export function runId(task: string, number: number): string {
+  return `${task}-${number}`;
+}
+
+/** What is known of a task that had runs: its id, and how many there were. */
+export interface EarlierRuns {
+  readonly id: string;
+  readonly runs: number;
+}
+
+/** Names the end of a task that somebody cancelled: no run's own name, as whoever runs it does not know yet. */
+export function cancellationId(earlier: EarlierRuns | null): string {
+  const end = `cancelled-${randomUUID()}`;
+  return earlier === null ? end : `${runId(earlier.id, earlier.runs)}-${end}`;
+}
+
+const RUN_ID = new RegExp(`^([${LETTERS}][${ALPHABET}]{${LENGTH - 1}})-(\\d{1,9})(?:-cancelled-[\\da-f-]{36})?$`);
+
+/** The task and how many runs it has had by then, null for what names none of ours. */
+export function parseRunId(text: string): EarlierRuns | null {
+  const [, id, number] = RUN_ID.exec(text) ?? [];
+  return id === undefined ? null : { id, runs: Number(number) };
 }
 
 /** The same for every drop of the same file: at most one live job may carry it. */

@@ -4,6 +4,10 @@ import { basename } from "node:path";
 export const PRIORITIES = ["critical", "high", "default", "low"] as const;
 export type Priority = (typeof PRIORITIES)[number];
 
+/** Where a task stands. `delayed` = tried again later; `delegated` = with secutools. */
+export const TASK_STATES = ["waiting", "delayed", "running", "delegated", "done", "failed", "cancelled"] as const;
+export type TaskState = (typeof TASK_STATES)[number];
+
 /** Who may be asked for by `preferred_ai`. */
 export const PREFERRED_AI = ["auto", "claude-code", "gpu", "gemini", "claude-api"] as const;
 type PreferredAi = (typeof PREFERRED_AI)[number];

@@ -10,10 +10,14 @@ export type Verdict =
   /** Once more, as the same attempt, when the pool is no longer held. */
   | { readonly kind: "held"; readonly hold: Hold };
 
+/** The latest moment that a date can name. */
+export const FOREVER_MS = 8.64e15;
+
 /** Why the pool waits, and until when, in ms since the epoch. */
 export interface Hold {
-  readonly kind: "limit" | "login";
+  readonly kind: "limit" | "login" | "manual";
   readonly sinceMs: number;
+  /** FOREVER_MS = until somebody ends it. */
   readonly untilMs: number;
   readonly message: string;
 }

@@ -46,6 +46,30 @@ export function isFooterOf(text: string, run: string): boolean {
   return footer !== null && text.slice(footer.start, footer.end).includes(`\n| run | ${run} |\n`);
 }
 
+/** What a footer says, read back. */
+export interface ReadFooter {
+  /** done, failed, rejected or cancelled. */
+  readonly result: string;
+  /** The rows of its table by name, such as `run` or `error`. */
+  readonly rows: ReadonlyMap<string, string>;
+  readonly text: string | null;
+}
+
+/** The footer of a finished file, null where there is none. */
+export function readFooter(text: string): ReadFooter | null {
+  const footer = findFooter(text);
+  if (footer === null) return null;
+  const lines = text.slice(footer.start, footer.end).split(/\r?\n/);
+  const rows = new Map(lines.flatMap((line) => readRow(line) ?? []));
+  const quoted = lines.filter((line) => line.startsWith(">")).map((line) => line.replace(/^> ?/, ""));
+  return { result: rows.get("ccl-queue") ?? "", rows, text: quoted.length === 0 ? null : quoted.join("\n") };
+}
+
+function readRow(line: string): [[string, string]] | null {
+  const [, name, value] = /^\| ([\w-]+) \| (.*) \|$/.exec(line) ?? [];
+  return name === undefined || value === undefined ? null : [[name, value.replaceAll("\\|", "|")]];
+}
+
 /** Where the last footer stands, with the line breaks that were put before it, also after an editor changed those. */
 function findFooter(text: string): { start: number; end: number; eol: string } | null {
   const start = lastLine(text, START);

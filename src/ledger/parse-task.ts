@@ -1,8 +1,9 @@
 import { inspect } from "node:util";
 import { z } from "zod";
 import { parseDurationMs } from "../core/duration.ts";
+import { type EarlierRuns, parseRunId } from "../core/id.ts";
 import { COMPLEXITIES, PREFERRED_AI, PRIORITIES, type Priority, type TaskHeader } from "../core/task.ts";
-import { stripFooter } from "./footer.ts";
+import { readFooter, stripFooter } from "./footer.ts";
 import { splitFrontmatter } from "./frontmatter.ts";
 
 /** The largest task file that is taken, in bytes. */
@@ -13,7 +14,14 @@ const MAX_SHOWN = 80;
 
 /** A task file's content: its header, the prompt, and what to warn about; or the reason why it cannot be run. */
 export type ParsedTask =
-  | { readonly ok: true; readonly header: TaskHeader; readonly prompt: string; readonly warnings: readonly string[] }
+  | {
+      readonly ok: true;
+      readonly header: TaskHeader;
+      readonly prompt: string;
+      readonly warnings: readonly string[];
+      /** The task's id and how many runs it has had, where its file was put back after them. */
+      readonly earlier: EarlierRuns | null;
+    }
   | { readonly ok: false; readonly reason: string };
 
 /** Reads a task file's bytes. Never throws. */
@@ -25,7 +33,8 @@ export function parseTask(bytes: Uint8Array): ParsedTask {
   const parts = splitFrontmatter(stripFooter(text));
   if (!parts.ok) return rejected(`the frontmatter cannot be read: ${parts.reason}`);
   if (parts.body.trim() === "") return rejected("there is nothing to do: the text after the frontmatter is empty");
-  return { ok: true, ...readHeader(parts.data ?? {}), prompt: parts.body };
+  const earlier = parseRunId(readFooter(text)?.rows.get("run") ?? "");
+  return { ok: true, ...readHeader(parts.data ?? {}), prompt: parts.body, earlier };
 }
 
 function rejected(reason: string): ParsedTask {

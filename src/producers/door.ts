@@ -7,8 +7,7 @@ import { invalidMarker, isMarked, readMarker } from "../ledger/marker.ts";
 import { parseTask } from "../ledger/parse-task.ts";
 import { readTask } from "../ledger/read-task.ts";
 import { rejectTask } from "../ledger/shelve.ts";
-import type { TaskPayload } from "../queue/payload.ts";
-import type { TaskQueues } from "../queue/task-queues.ts";
+import type { Entry, TaskQueues } from "../queue/task-queues.ts";
 
 /** A complete file in an inbox. */
 export interface Arrival {
@@ -28,7 +27,7 @@ export interface DoorOptions {
 
 /** What one look into a file led to; later = it could not be dealt with now. */
 type Read =
-  | { readonly kind: "good"; readonly payload: TaskPayload; readonly warnings: readonly string[] }
+  | { readonly kind: "good"; readonly entry: Entry; readonly warnings: readonly string[] }
   | { readonly kind: "over" }
   | { readonly kind: "later"; readonly name: string };
 
@@ -96,18 +95,19 @@ export class Door {
     if (!parsed.ok) throw invalidMarker(task);
     const header = { ...parsed.header, tags: [...parsed.header.tags] };
     const remote = { id: remoteId, submittedAtMs: Date.parse(submittedAt) };
-    const routed = { ...task, header, fingerprint, reason, attempts: attempt - 1 };
+    const earlierRuns = parsed.earlier?.runs ?? 0;
+    const routed = { ...task, header, fingerprint, earlierRuns, reason, attempts: attempt - 1, ending: null };
     await this.#queues.restoreDelegated(job, { ...routed, provider, remote });
   }
 
   async #submitBatch(batch: readonly Arrival[]): Promise<string[]> {
     const read = await Promise.all(batch.map((arrival) => this.#read(arrival)));
     const good = read.filter((one) => one.kind === "good");
-    const enqueued = await this.#queues.enqueue(good.map(({ payload }) => payload));
-    const busy = good.flatMap(({ payload, warnings }, index) => {
+    const enqueued = await this.#queues.enqueue(good.map(({ entry }) => entry));
+    const busy = good.flatMap(({ entry: { payload, id: earlierId }, warnings }, index) => {
       const { id, state } = enqueued[index] ?? { id: "", state: "busy" };
       const task: TaskFile = { project: payload.project, name: payload.name };
-      if (state === "new") this.#events.emit({ type: "seen", task, id, warnings });
+      if (state === "new") this.#events.emit({ type: "seen", task, id, isAgain: id === earlierId, warnings });
       if (state === "updated") this.#events.emit({ type: "updated", task, id });
       return state === "busy" ? [payload.name] : [];
     });
@@ -122,9 +122,10 @@ export class Door {
         await this.#reject(task, parsed.reason);
         return { kind: "over" };
       }
-      const { header, warnings } = parsed;
-      const payload = { ...task, header: { ...header, tags: [...header.tags] }, fingerprint: fingerprint(sighting) };
-      return { kind: "good", payload, warnings };
+      const { header, warnings, earlier } = parsed;
+      const read = { header: { ...header, tags: [...header.tags] }, fingerprint: fingerprint(sighting) };
+      const payload = { ...task, ...read, earlierRuns: earlier?.runs ?? 0 };
+      return { kind: "good", entry: { payload, id: earlier?.id ?? null }, warnings };
     } catch (error) {
       if (isSystemError(error, "ENOENT")) return { kind: "over" };
       if (isSystemError(error, "EBUSY")) return { kind: "later", name: task.name };

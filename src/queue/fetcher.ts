@@ -5,7 +5,7 @@ import { messageOf } from "../core/errors.ts";
 import type { Service } from "../core/service.ts";
 import { connect, type RedisAddress } from "./connection.ts";
 import { keyPrefix } from "./names.ts";
-import { type DelegatedPayload, type LocalPayload, readPayload } from "./payload.ts";
+import { type DelegatedPayload, type Ending, type LocalPayload, readPayload } from "./payload.ts";
 
 /** Long enough to outlast a restart of Redis or of the daemon, so that no job is handed out twice. */
 const LOCK_MS = 10 * 60_000;
@@ -133,14 +133,17 @@ export class Fetcher<Payload> implements Service {
     return jobs.flatMap((job) => this.#readAny(job));
   }
 
-  /** The job is over and its task done. */
-  async complete(id: string, result: unknown): Promise<void> {
+  /** The job is over: its task is done, or is over or elsewhere without having failed. */
+  async complete(id: string, result: Ending | { readonly result: "local" | "superseded" }): Promise<void> {
     await this.#try(id, (job) => job.moveToCompleted(result, this.#options.token, false));
   }
 
   /** The job is over and its task failed. */
-  async fail(id: string, error: Error): Promise<void> {
-    await this.#try(id, (job) => job.moveToFailed(error, this.#options.token, false));
+  async fail(id: string, error: Error, ending: Ending): Promise<void> {
+    await this.#try(id, async (job) => {
+      await job.updateData({ ...job.data, ending });
+      await job.moveToFailed(error, this.#options.token, false);
+    });
   }
 
   /** Notes something on a job that is held. */

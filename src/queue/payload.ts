@@ -11,6 +11,8 @@ export const taskPayload = z.object({
   name: z.string(),
   /** Of the content that was read; see the ledger's fingerprint. */
   fingerprint: z.string(),
+  /** The runs it had before it was last put into the inbox: their numbers are taken. */
+  earlierRuns: z.int().min(0).default(0),
   header: z.object({
     title: z.string().nullable(),
     priority: z.enum(PRIORITIES),
@@ -24,8 +26,33 @@ export const taskPayload = z.object({
 });
 export type TaskPayload = z.infer<typeof taskPayload>;
 
+/** What became of a task, kept with its job. Times in ms since the epoch, null = not known. */
+export const ending = z.object({
+  result: z.enum(["done", "failed", "cancelled"]),
+  /** Where its file was finalised. */
+  path: z.string().nullable().default(null),
+  /** The session or the provider that did it. */
+  by: z.string().nullable().default(null),
+  spent: z
+    .object({
+      durationMs: z.number(),
+      model: z.string().nullable(),
+      tokens: z.object({ input: z.number(), output: z.number() }).nullable(),
+      costUsd: z.number().nullable(),
+    })
+    .nullable()
+    .default(null),
+});
+export type Ending = z.infer<typeof ending>;
+export const cancelledEnding: Ending = { result: "cancelled", path: null, by: null, spent: null };
+
 /** A routed task: the same, why it came where it is, and how many attempts it has used up there. */
-const routedPayload = taskPayload.extend({ reason: z.string(), attempts: z.int().min(0).default(0) });
+const routedPayload = taskPayload.extend({
+  reason: z.string(),
+  attempts: z.int().min(0).default(0),
+  /** Of a task that failed; one that is done has it as its result. */
+  ending: ending.nullable().default(null),
+});
 
 /** A task for the local pool, and what its earlier runs left. */
 export const localPayload = routedPayload.extend({

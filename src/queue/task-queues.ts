@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from "node:util";
 import { type Job, type JobsOptions, Queue } from "bullmq";
 import type { Redis } from "ioredis";
-import { newTaskId, taskKey } from "../core/id.ts";
+import { type EarlierRuns, newTaskId, taskKey } from "../core/id.ts";
 import type { Service } from "../core/service.ts";
 import { bullPriority, type TaskFile, taskLabel } from "../core/task.ts";
 import { type Backlog, readBacklog } from "./backlog.ts";
@@ -13,6 +13,12 @@ import { type DelegatedPayload, type LocalPayload, readPayload, type TaskPayload
 export interface Enqueued {
   readonly id: string;
   readonly state: "new" | "known" | "updated" | "busy";
+}
+
+/** A task to hand in, and the id that it had before, where its file was put back. */
+export interface Entry {
+  readonly payload: TaskPayload;
+  readonly id: string | null;
 }
 
 export interface TaskQueuesOptions {
@@ -61,9 +67,10 @@ export class TaskQueues implements Service {
    * Hands in tasks, in the order in which they are to run within a priority. A file has at most one live job:
    * handing it in again changes that one when the file changed, and otherwise does nothing.
    */
-  async enqueue(payloads: readonly TaskPayload[]): Promise<Enqueued[]> {
+  async enqueue(entries: readonly Entry[]): Promise<Enqueued[]> {
+    const payloads = entries.map(({ payload }) => payload);
     const live = await Promise.all(payloads.map((payload) => liveId(taskKey(payload), [this.#local, this.#delegated])));
-    const fresh = payloads.map((payload) => ({ payload, id: newTaskId() })).filter((_, index) => live[index] === null);
+    const fresh = await this.#withIds(entries.filter((_, index) => live[index] === null));
     const added = await this.#inbox.addBulk(fresh.map(({ payload, id }) => this.#job(id, payload)));
     const ids = new Map(
       added.map((job, index) => [fresh[index]?.payload, { id: job.id ?? "", fresh: fresh[index]?.id === job.id }]),
@@ -82,6 +89,29 @@ export class TaskQueues implements Service {
   async withoutJob(tasks: readonly TaskFile[]): Promise<TaskFile[]> {
     const ids = await Promise.all(tasks.map((task) => liveId(taskKey(task), this.#all)));
     return tasks.filter((_, index) => ids[index] === null);
+  }
+
+  /** A task that is put back has its id again, unless that one is another's. */
+  async #withIds(entries: readonly Entry[]): Promise<{ id: string; payload: TaskPayload }[]> {
+    const taken = new Set<string>();
+    const named: { id: string; payload: TaskPayload }[] = [];
+    for (const { id: earlier, payload } of entries) {
+      const isOurs = earlier !== null && !taken.has(earlier) && (await this.#clearOld(earlier, payload.project));
+      const id = isOurs ? earlier : newTaskId();
+      taken.add(id);
+      named.push({ id, payload });
+    }
+    return named;
+  }
+
+  /** Removes what is left of a task that was over. False when the id is in use, or another project's. */
+  async #clearOld(id: string, project: string): Promise<boolean> {
+    const jobs = await Promise.all(this.#all.map(async (queue) => ({ queue, data: await finishedData(queue, id) })));
+    const isOurs = ({ data }: { data: unknown }) =>
+      data === null || taskPayload.safeParse(data).data?.project === project;
+    if (!jobs.every(isOurs)) return false;
+    for (const { queue, data } of jobs) if (data !== null) await queue.remove(id);
+    return true;
   }
 
   /** Takes a waiting task out of the queue. Returns its id, or null when none was waiting. */
@@ -124,6 +154,14 @@ export class TaskQueues implements Service {
     );
   }
 
+  /** The id of a task that is not over and how many runs it has had, null where nothing is known of it. */
+  async runsOf(task: TaskFile): Promise<EarlierRuns | null> {
+    const id = await liveId(taskKey(task), this.#all);
+    const { job } = id === null ? { job: undefined } : await this.#find(id);
+    if (id === null || job === undefined) return null;
+    return { id, runs: readPayload(taskPayload, id, job.data).earlierRuns + job.attemptsStarted };
+  }
+
   /** What stands in each queue. */
   async backlogs(): Promise<Record<"inbox" | "local" | "delegated", Backlog>> {
     const [inbox, local, delegated] = await Promise.all([
@@ -141,13 +179,13 @@ export class TaskQueues implements Service {
     if (known.fingerprint === payload.fingerprint) return "known";
     if (await job.isActive()) return "busy";
     if (isSamePlace(known, payload)) {
-      await job.updateData({ ...job.data, ...payload });
+      await job.updateData({ ...job.data, ...payload, earlierRuns: known.earlierRuns });
       return "updated";
     }
     // The task starts over under its id: its earlier passage through the inbox queue would keep the new one out.
     if ((await queue.remove(id)) === 0) return "busy";
     await this.#inbox.remove(id);
-    await this.#inbox.addBulk([this.#job(id, payload)]);
+    await this.#inbox.addBulk([this.#job(id, { ...payload, earlierRuns: known.earlierRuns + job.attemptsStarted })]);
     return "updated";
   }
 
@@ -179,6 +217,13 @@ export class TaskQueues implements Service {
 function isSamePlace({ header: before }: TaskPayload, { header: after }: TaskPayload): boolean {
   const { title: _title, tags: _tags, timeoutMs: _timeoutMs, ...deciding } = after;
   return isDeepStrictEqual({ ...before, ...deciding }, before);
+}
+
+/** The data of a job that is over, null where there is none, undefined for one that is not over. */
+async function finishedData(queue: Queue, id: string): Promise<unknown> {
+  const job: Job | undefined = await queue.getJob(id);
+  if (job === undefined) return null;
+  return job.finishedOn === undefined ? undefined : job.data;
 }
 
 /** Not so a job that has just ended: its file went with it, and BullMQ would remove its record. */

@@ -3,15 +3,12 @@ import { join } from "node:path";
 import writeFileAtomic from "write-file-atomic";
 import { z } from "zod";
 import { parseJson } from "../core/json.ts";
-import type { Hold } from "../core/verdict.ts";
-
-/** The latest moment that a date can name. */
-const MAX_DATE_MS = 8.64e15;
+import { FOREVER_MS, type Hold } from "../core/verdict.ts";
 
 const holdFile = z.object({
-  kind: z.enum(["limit", "login"]),
+  kind: z.enum(["limit", "login", "manual"]),
   sinceMs: z.number(),
-  untilMs: z.number().max(MAX_DATE_MS),
+  untilMs: z.number().max(FOREVER_MS),
   message: z.string(),
 });
 
@@ -83,7 +80,12 @@ export class PoolHold {
 
   /** A run got through, or ended in another way: if the hold's time was over, so is the hold. */
   async passed(): Promise<void> {
-    if (this.#hold === null || !this.#isProbing) return;
+    if (this.#isProbing) await this.release();
+  }
+
+  /** Ends the hold, whatever it was for. */
+  async release(): Promise<void> {
+    if (this.#hold === null) return;
     this.#isProbing = false;
     this.#hold = null;
     await rm(this.#file, { force: true });

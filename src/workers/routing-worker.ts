@@ -22,7 +22,7 @@ export function routingWorker(options: RoutingWorkerOptions): Service {
 async function route(id: string, data: unknown, { queues, delegation, events }: RoutingWorkerOptions): Promise<void> {
   const payload = readPayload(taskPayload, id, data);
   const decision = decide(payload.header, delegation);
-  const routed = { ...payload, reason: decision.reason, attempts: 0 };
+  const routed = { ...payload, reason: decision.reason, attempts: 0, ending: null };
   if (decision.route === "local") await queues.toLocal(id, { ...routed, resume: null });
   else await queues.toDelegated(id, { ...routed, provider: decision.provider, remote: null });
   events.emit({ type: "routed", task: { project: payload.project, name: payload.name }, id, decision });

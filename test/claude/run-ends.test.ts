@@ -296,7 +296,7 @@ describe.each(versions)("Claude Code %s", { concurrent: true }, (version) => {
     const last = version === "2.1.197" ? "I have a helper." : "My helper is done.";
     expect(await real.queue.read("done", "helped.md")).toContain(`\n> ${last}\n`);
     expect(real.asked().at(-1)?.at).toBeGreaterThanOrEqual(endedAtMs);
-    expect((await real.event("done")).durationMs).toBeGreaterThan(QUIET_MS);
+    expect((await real.event("done")).spent.durationMs).toBeGreaterThan(QUIET_MS);
   });
 
   test("a command that outlives its agent's turn is waited for", async (context) => {

@@ -488,7 +488,7 @@ describe("whatever else happens to a task's file in that moment, its cancellatio
       for (let turn = 0; turn < turns; turn += 1) await new Promise((resolve) => setImmediate(resolve));
     };
     const [cancelled, happened] = await Promise.allSettled([
-      hesitate(round % 8).then(async () => await cancelTask(task)),
+      hesitate(round % 8).then(async () => await cancelTask(task, null)),
       hesitate((round >> 3) % 8).then(other),
     ]);
     return [cancelled.status, happened.status];

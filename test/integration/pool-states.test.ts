@@ -30,7 +30,7 @@ function newPool(options: Partial<PoolOptions> = {}): Pool {
 
 /** What the pool says, in one line: `s-1 idle, s-2 busy`. */
 async function said(pool: Pool): Promise<string> {
-  return (await pool.states()).map(({ name, state }) => `${name} ${state}`).join(", ");
+  return (await pool.look()).map(({ name, state }) => `${name} ${state}`).join(", ");
 }
 
 async function saysSoon(pool: Pool, states: string): Promise<void> {
@@ -168,7 +168,7 @@ describe("the range", () => {
   });
 
   test("is told in the order of its numbers", async () => {
-    const names = (await newPool({ startIndex: 8, min: 0, max: 4 }).states()).map(({ name }) => name);
+    const names = (await newPool({ startIndex: 8, min: 0, max: 4 }).look()).map(({ name }) => name);
     expect(names).toEqual(["s-8", "s-9", "s-10", "s-11"]);
   });
 });
@@ -179,7 +179,7 @@ describe("where tmux does not answer, nothing is told", () => {
   test("as it fails", async () => {
     await writeFile(join(dir, "tmux"), "#!/bin/sh\necho 'lost server' >&2\nexit 1\n");
     await chmod(join(dir, "tmux"), 0o755);
-    const states = withPath(`${dir}:/usr/bin:/bin`).states();
+    const states = withPath(`${dir}:/usr/bin:/bin`).look();
     await expect(states).rejects.toMatchObject({
       code: "TMUX_FAILED",
       message: expect.stringContaining("lost server"),
@@ -187,7 +187,7 @@ describe("where tmux does not answer, nothing is told", () => {
   });
 
   test("as it is not installed", async () => {
-    await expect(withPath(dir).states()).rejects.toMatchObject({ code: "TMUX_MISSING" });
+    await expect(withPath(dir).look()).rejects.toMatchObject({ code: "TMUX_MISSING" });
   });
 });
 

@@ -69,7 +69,7 @@ test("a Stop with background work is not the end", async () => {
   await queue.drop("background.md", "agent: background 2s\n");
   await until("the Stop came", async () => (await queue.witness()).some(({ event }) => event === "end"));
   const done = await until("it is done", () => queue.events.find((event) => event.type === "done"));
-  expect(done.durationMs).toBeGreaterThan(1_900);
+  expect(done.spent.durationMs).toBeGreaterThan(1_900);
   expect(await queue.names("done")).toEqual(["background.md"]);
 });
 

@@ -5,13 +5,15 @@ import type { Hold } from "../../src/core/verdict.ts";
 
 const task = { project: "/srv/site", name: "fix.md" };
 const told = { task, id: "kabcdefghi" };
+const spent = { durationMs: 245_000, model: "opus", tokens: null, costUsd: null };
 const ran = { ...told, session: "ccl-auto-11", run: "kabcdefghi-1" };
 
 test.each<[string, TaskEvent]>([
-  ["seen in the inbox", { ...told, type: "seen", warnings: [] }],
+  ["seen in the inbox", { ...told, type: "seen", isAgain: false, warnings: [] }],
+  ["put back into the inbox", { ...told, type: "seen", isAgain: true, warnings: [] }],
   [
     "seen in the inbox; prio: unknown; b: unknown",
-    { ...told, type: "seen", warnings: ["prio: unknown", "b: unknown"] },
+    { ...told, type: "seen", isAgain: false, warnings: ["prio: unknown", "b: unknown"] },
   ],
   ["updated: its file was edited", { ...told, type: "updated" }],
   ["cancelled: its file was taken away", { ...told, type: "cancelled" }],
@@ -43,11 +45,11 @@ test.each<[string, TaskEvent]>([
   ],
   [
     "done after 4 min 5 s; now done/fix.md",
-    { ...ran, type: "done", by: "ccl-auto-11", path: "done/fix.md", durationMs: 245_000 },
+    { ...ran, type: "done", by: "ccl-auto-11", path: "done/fix.md", spent },
   ],
   [
     "failed: RUN_CRASHED: it ended; now failed/fix.md",
-    { ...ran, type: "failed", by: "ccl-auto-11", path: "failed/fix.md", reason: "RUN_CRASHED: it ended" },
+    { ...ran, type: "failed", by: "ccl-auto-11", path: "failed/fix.md", reason: "RUN_CRASHED: it ended", spent },
   ],
 ])("%s", (line, event) => {
   expect(describeEvent(event)).toBe(line);

@@ -33,6 +33,7 @@ const RUN: Status["runs"][number] = {
   model: "sonnet",
   attempt: 1,
   phase: "running",
+  started_at: AT,
   since: AT,
   silent_ms: 3_200,
   stale: false,

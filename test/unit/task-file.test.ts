@@ -47,7 +47,7 @@ function reasonOf(task: ParsedTask): string {
 
 describe("a task file", () => {
   test("of the design's contract is read as it says", () => {
-    expect(parse(FULL)).toEqual({ ok: true, header: FULL_HEADER, prompt: "The body is the prompt.\n", warnings: [] });
+    expect(parse(FULL)).toEqual({ ok: true, header: FULL_HEADER, prompt: "The body is the prompt.\n", warnings: [], earlier: null });
   });
 
   test.each([
@@ -58,7 +58,7 @@ describe("a task file", () => {
     [" ---\ntitle: x\n---\n", " ---\ntitle: x\n---\n"],
     ["# Title\n\nText with --- in it.", "# Title\n\nText with --- in it."],
   ])("without frontmatter is all prompt, to the byte: %j", (text, prompt) => {
-    expect(parse(text)).toEqual({ ok: true, header: PLAIN, prompt, warnings: [] });
+    expect(parse(text)).toEqual({ ok: true, header: PLAIN, prompt, warnings: [], earlier: null });
   });
 
   test.each([
@@ -79,6 +79,7 @@ describe("a task file", () => {
       header: FULL_HEADER,
       prompt: "The body is the prompt.\r\n",
       warnings: [],
+      earlier: null,
     });
   });
 
@@ -89,7 +90,7 @@ describe("a task file", () => {
   test.each(["", "\n", "# only a comment\n", "null\n", "~ # nothing\n"])(
     "may have frontmatter that says nothing: %j",
     (header) => {
-      expect(parse(`---\n${header}---\nDo it.`)).toEqual({ ok: true, header: PLAIN, prompt: "Do it.", warnings: [] });
+      expect(parse(`---\n${header}---\nDo it.`)).toEqual({ ok: true, header: PLAIN, prompt: "Do it.", warnings: [], earlier: null });
     },
   );
 
@@ -137,7 +138,7 @@ describe("a known key", () => {
     ["timeout: 1ms", { timeoutMs: 1 }],
     ["timeout: 30d", { timeoutMs: 2_592_000_000 }],
   ])("%s", (line, header) => {
-    expect(withHeader(line)).toEqual({ ok: true, header: { ...PLAIN, ...header }, prompt: "Do it.", warnings: [] });
+    expect(withHeader(line)).toEqual({ ok: true, header: { ...PLAIN, ...header }, prompt: "Do it.", warnings: [], earlier: null });
   });
 
   test.each([
@@ -150,7 +151,7 @@ describe("a known key", () => {
     "complexity_hint",
     "timeout",
   ])("%s with nothing behind it is as good as left out", (key) => {
-    expect(withHeader(`${key}:`)).toEqual({ ok: true, header: PLAIN, prompt: "Do it.", warnings: [] });
+    expect(withHeader(`${key}:`)).toEqual({ ok: true, header: PLAIN, prompt: "Do it.", warnings: [], earlier: null });
   });
 });
 
@@ -215,6 +216,7 @@ describe("an unknown value of a known key falls back to what is safe, with a war
       header: { ...PLAIN, ...header },
       prompt: "Do it.",
       warnings: [warning],
+      earlier: null,
     });
   });
 
@@ -225,7 +227,7 @@ describe("an unknown value of a known key falls back to what is safe, with a war
     ["tags: [a, [b]]", { tags: [] }],
   ])("%s", (line, header) => {
     const { warnings, ...task } = accepted(withHeader(line));
-    expect(task).toEqual({ ok: true, header: { ...PLAIN, ...header }, prompt: "Do it." });
+    expect(task).toEqual({ ok: true, header: { ...PLAIN, ...header }, prompt: "Do it.", earlier: null });
     expect(warnings).toHaveLength(1);
   });
 

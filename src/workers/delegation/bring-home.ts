@@ -3,7 +3,9 @@ import { hasInbox, isWithdrawn } from "../../ledger/claim.ts";
 import { isMarked, type Marker, readMarker, removeMarker } from "../../ledger/marker.ts";
 import { findShelved, type RunFooter, removeDraft } from "../../ledger/shelve.ts";
 import { clearAway, shelveDelegated } from "../../ledger/shelve-delegated.ts";
+import { spentOf } from "../../ledger/spent.ts";
 import type { DelegatedJob } from "../../queue/fetcher.ts";
+import { cancelledEnding } from "../../queue/payload.ts";
 import type { Secutools } from "../secutools/client.ts";
 import { endOf, type RemoteAnswer, type RemoteEnd } from "./outcome.ts";
 import { type DelegationParts, runOf, taskOf } from "./parts.ts";
@@ -88,15 +90,16 @@ async function wasShelved(parts: DelegationParts, { job }: RemoteTask, marker: M
   if (shelved === null) return false;
   await removeDraft(task, shelved.shelf, runOf(job));
   if (marker?.job === job.id) await clearAway(task, marker);
-  if (shelved.shelf === "done") await parts.fetcher.complete(job.id, { result: "done", path: shelved.path });
-  else await parts.fetcher.fail(job.id, new Error(`failed; see ${shelved.path}`));
+  const ending = { path: shelved.path, by: job.payload.provider, spent: null };
+  if (shelved.shelf === "done") await parts.fetcher.complete(job.id, { ...ending, result: "done" });
+  else await parts.fetcher.fail(job.id, new Error(`failed; see ${shelved.path}`), { ...ending, result: "failed" });
   return true;
 }
 
 /** Its file was deleted. */
 async function cancelled({ fetcher, counters, events }: DelegationParts, { job }: RemoteTask): Promise<void> {
   await removeOurMarker(job);
-  await fetcher.complete(job.id, { result: "cancelled" });
+  await fetcher.complete(job.id, cancelledEnding);
   await counters.add("cancelled");
   events.emit({ type: "cancelled", task: taskOf(job), id: job.id });
 }
@@ -117,16 +120,16 @@ async function finalise(parts: DelegationParts, out: RemoteTask, marker: Marker,
   const { id, payload } = out.job;
   const { failure, job: remote } = end;
   const task = taskOf(out.job);
-  const durationMs = parts.now() - out.remote.submittedAtMs;
-  const path = await shelveDelegated(task, marker, failure === null ? "done" : "failed", footerOf(parts, out, end));
-  const told = { task, id, by: payload.provider, path };
+  const footer = footerOf(parts, out, end);
+  const path = await shelveDelegated(task, marker, failure === null ? "done" : "failed", footer);
+  const over = { path, by: payload.provider, spent: spentOf(footer) };
   if (failure === null) {
-    await fetcher.complete(id, { result: "done", path });
-    events.emit({ ...told, type: "done", durationMs });
+    await fetcher.complete(id, { ...over, result: "done" });
+    events.emit({ task, id, ...over, type: "done" });
   } else {
     const reason = `${failure.code}: ${failure.message}`;
-    await fetcher.fail(id, new Error(reason));
-    events.emit({ ...told, type: "failed", reason });
+    await fetcher.fail(id, new Error(reason), { ...over, result: "failed" });
+    events.emit({ task, id, ...over, type: "failed", reason });
   }
   await counters.add(failure === null ? "completed" : "failed");
   if (remote?.costUsd) await counters.add(`cost_usd:${payload.provider}`, remote.costUsd);

@@ -1,5 +1,6 @@
 import type { Config } from "../../config/config.ts";
 import type { TaskEvents } from "../../core/events.ts";
+import { runId } from "../../core/id.ts";
 import type { TaskFile } from "../../core/task.ts";
 import type { Counters } from "../../queue/counters.ts";
 import type { DelegatedJob, Fetcher } from "../../queue/fetcher.ts";
@@ -29,5 +30,5 @@ export function taskOf({ payload: { project, name } }: DelegatedJob): TaskFile {
 
 /** Names one attempt: the idempotency key towards the platform, and the run in the footer. */
 export function runOf({ id, payload }: DelegatedJob): string {
-  return `${id}-${payload.attempts + 1}`;
+  return runId(id, payload.earlierRuns + payload.attempts + 1);
 }

@@ -6,6 +6,7 @@ import { type Marker, readMarker, writeMarker } from "../../ledger/marker.ts";
 import { parseTask } from "../../ledger/parse-task.ts";
 import { readOriginal } from "../../ledger/read-task.ts";
 import type { DelegatedJob } from "../../queue/fetcher.ts";
+import { cancelledEnding } from "../../queue/payload.ts";
 import type { Secutools, Submission } from "../secutools/client.ts";
 import { type DelegationParts, runOf, taskOf } from "./parts.ts";
 
@@ -36,7 +37,7 @@ async function submitOnce(parts: DelegationParts, job: DelegatedJob, signal: Abo
   const task = taskOf(job);
   const marker = await readMarker(task);
   if (marker?.job === job.id) return await keep(parts, job, marker);
-  if (marker !== null) return await stepBack(parts, job, marker);
+  if (marker !== null) return await stepBack(parts, job);
   if (client === null) return await fallBack(parts, job, "delegation is not configured any more");
   const sighting = await sight(taskPath(task));
   if (sighting === null) return await cancel(parts, job);
@@ -102,12 +103,12 @@ async function keep({ fetcher }: DelegationParts, job: DelegatedJob, marker: Mar
 }
 
 /** The file is out for a job that Redis has lost: the sweep makes that one anew. */
-async function stepBack({ fetcher }: DelegationParts, job: DelegatedJob, marker: Marker): Promise<void> {
-  await fetcher.complete(job.id, { result: "superseded", by: marker.job });
+async function stepBack({ fetcher }: DelegationParts, job: DelegatedJob): Promise<void> {
+  await fetcher.complete(job.id, { result: "superseded" });
 }
 
 async function cancel({ fetcher, events }: DelegationParts, job: DelegatedJob): Promise<void> {
-  await fetcher.complete(job.id, { result: "cancelled" });
+  await fetcher.complete(job.id, cancelledEnding);
   events.emit({ type: "cancelled", task: taskOf(job), id: job.id });
 }
 
@@ -117,9 +118,10 @@ async function fallBack(
   job: DelegatedJob,
   reason: string,
 ): Promise<void> {
-  const { provider: _provider, remote: _remote, ...task } = job.payload;
-  await queues.toLocal(job.id, { ...task, reason, attempts: 0, resume: null });
-  await fetcher.complete(job.id, { result: "local", reason });
+  const { provider: _provider, remote: _remote, attempts, earlierRuns, ...task } = job.payload;
+  // The attempts made here have taken their numbers.
+  await queues.toLocal(job.id, { ...task, earlierRuns: earlierRuns + attempts + 1, reason, attempts: 0, resume: null });
+  await fetcher.complete(job.id, { result: "local" });
   await counters.add("fallback");
   events.emit({ type: "routed", task: taskOf(job), id: job.id, decision: { route: "local", reason } });
 }

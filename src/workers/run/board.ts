@@ -19,6 +19,11 @@ export class RunBoard {
     this.#runs.delete(run);
   }
 
+  /** The run of a task, null where none is under way. */
+  runOf(job: string): LiveRun | null {
+    return this.list().find(({ record }) => record.job === job) ?? null;
+  }
+
   /** The oldest first. */
   list(): LiveRun[] {
     return [...this.#runs.values()].sort((a, b) => a.record.preparedAtMs - b.record.preparedAtMs);

@@ -1,11 +1,13 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { isSystemError } from "../../core/errors.ts";
+import type { Spent } from "../../core/events.ts";
 import { failureOf } from "../../core/outcome.ts";
 import { judge, type Verdict } from "../../core/verdict.ts";
 import { isTakenBack, unclaim } from "../../ledger/claim.ts";
 import { claimedPath } from "../../ledger/layout.ts";
 import { type RunFooter, shelveClaimed, takeAndShelve } from "../../ledger/shelve.ts";
-import type { LocalPayload } from "../../queue/payload.ts";
+import { spentOf } from "../../ledger/spent.ts";
+import { cancelledEnding, type LocalPayload } from "../../queue/payload.ts";
 import { endAgent, endAgentTree } from "../claude/end-agent.ts";
 import { readLimitReset } from "../claude/limit-reset.ts";
 import { readUsage } from "../claude/usage.ts";
@@ -80,27 +82,21 @@ async function carryOut(verdict: Verdict, run: EndedRun): Promise<void> {
   else parts.hold.unused();
   switch (verdict.kind) {
     case "done": {
-      const path = await shelve(run, "done");
-      if (path === null) return await carryOut({ kind: "cancelled" }, run);
-      await parts.fetcher.complete(record.job, { result: "done", path });
+      const over = await shelve(run, "done");
+      if (over === null) return await carryOut({ kind: "cancelled" }, run);
+      await parts.fetcher.complete(record.job, { ...over, result: "done" });
       await close(run);
-      return parts.events.emit({
-        ...told,
-        type: "done",
-        by: session,
-        path,
-        durationMs: state.atMs - state.launchedAtMs,
-      });
+      return parts.events.emit({ ...told, ...over, type: "done" });
     }
     case "failed": {
-      const path = await shelve(run, "failed");
-      if (path === null) return await carryOut({ kind: "cancelled" }, run);
-      await parts.fetcher.fail(record.job, new Error(reason));
+      const over = await shelve(run, "failed");
+      if (over === null) return await carryOut({ kind: "cancelled" }, run);
+      await parts.fetcher.fail(record.job, new Error(reason), { ...over, result: "failed" });
       await close(run);
-      return parts.events.emit({ ...told, type: "failed", by: session, path, reason });
+      return parts.events.emit({ ...told, ...over, type: "failed", reason });
     }
     case "cancelled":
-      await parts.fetcher.complete(record.job, { result: "cancelled" });
+      await parts.fetcher.complete(record.job, { ...cancelledEnding, by: session });
       await close(run);
       return parts.events.emit({ ...told, type: "cancelled" });
     case "retry":
@@ -131,16 +127,21 @@ async function close({ parts, record, state, session }: EndedRun): Promise<void>
   if (session !== null) await parts.pool.release(session, { cooldown });
 }
 
+interface Shelved {
+  readonly path: string;
+  readonly by: string;
+  readonly spent: Spent;
+}
+
 /** null when the task was cancelled at the last moment. */
-async function shelve(run: EndedRun, shelf: "done" | "failed"): Promise<string | null> {
+async function shelve(run: EndedRun, shelf: "done" | "failed"): Promise<Shelved | null> {
   const task = taskOf(run.record);
   const footer = await footerOf(run);
-  try {
-    return await takeAndShelve(task, claimedPath(task), shelf, footer);
-  } catch (error) {
+  const path = await takeAndShelve(task, claimedPath(task), shelf, footer).catch(async (error: unknown) => {
     if (!isSystemError(error, "ENOENT")) throw error;
     return (await isTakenBack(task)) ? null : await shelveClaimed(task, shelf, footer);
-  }
+  });
+  return path === null ? null : { path, by: run.record.session, spent: spentOf(footer) };
 }
 
 async function resetOf({ parts, files, record, state }: EndedRun): Promise<number | null> {

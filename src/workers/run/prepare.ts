@@ -1,10 +1,12 @@
 import { createHash, randomUUID } from "node:crypto";
 import type { Config } from "../../config/config.ts";
+import { runId } from "../../core/id.ts";
 import type { Priority } from "../../core/task.ts";
 import { claim, unclaim } from "../../ledger/claim.ts";
 import { readClaimed } from "../../ledger/read-task.ts";
 import { shelveClaimed } from "../../ledger/shelve.ts";
 import type { LocalJob } from "../../queue/fetcher.ts";
+import { cancelledEnding } from "../../queue/payload.ts";
 import type { RunParts } from "./parts.ts";
 import { type RunRecord, taskOf } from "./record.ts";
 
@@ -55,7 +57,7 @@ async function claimed({ fetcher, events }: RunParts, job: LocalJob, record: Run
   const result = await claim(task, job.payload.fingerprint);
   if (result === "unfinished") await fetcher.putBack(job.id, UNFINISHED_RETRY_MS);
   if (result === "gone") {
-    await fetcher.complete(job.id, { result: "cancelled" });
+    await fetcher.complete(job.id, cancelledEnding);
     events.emit({ type: "cancelled", task, id: job.id });
   }
   return result === "claimed";
@@ -66,15 +68,16 @@ async function reject({ store, fetcher, events }: RunParts, record: RunRecord, r
   const task = taskOf(record);
   const error = { code: "TASK_INVALID", message: reason };
   const path = await shelveClaimed(task, "failed", { result: "rejected", finishedAt: new Date(), error });
-  await fetcher.fail(record.job, new Error(`${error.code}: ${reason}`));
+  const ending = { result: "failed", path, by: null, spent: null } as const;
+  await fetcher.fail(record.job, new Error(`${error.code}: ${reason}`), ending);
   await store.remove(record.id);
   events.emit({ type: "rejected", task, id: record.job, reason, path });
 }
 
 function newRecord(job: LocalJob, session: string, config: Config): RunRecord {
-  const { project, name, header, reason, attempts } = job.payload;
+  const { project, name, header, reason, attempts, earlierRuns } = job.payload;
   return {
-    id: `${job.id}-${job.start}`,
+    id: runId(job.id, earlierRuns + job.start),
     job: job.id,
     project,
     name,

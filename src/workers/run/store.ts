@@ -1,5 +1,6 @@
 import { mkdir, readdir, readFile, rename, rm, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { parseRunId } from "../../core/id.ts";
 import { runSettings } from "../claude/settings.ts";
 import { type RunRecord, runRecord } from "./record.ts";
 
@@ -59,6 +60,12 @@ export class RunStore {
   /** Whether a run has a directory here. */
   async has(run: string): Promise<boolean> {
     return (await this.#read(run)) !== null;
+  }
+
+  /** The runs of a task that have a directory here. */
+  async runsOf(task: string): Promise<string[]> {
+    const names = await readdir(this.#root).catch(() => []);
+    return names.filter((name) => parseRunId(name)?.id === task);
   }
 
   async remove(run: string): Promise<void> {

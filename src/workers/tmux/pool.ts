@@ -23,6 +23,13 @@ export interface PoolOptions {
 /** What a session of the pool is good for now; in use = by a person, or by a program that is not ours. */
 export type SessionState = "idle" | "busy" | "cooling" | "in use" | "missing";
 
+export interface SessionLook {
+  readonly name: string;
+  readonly state: SessionState;
+  /** Its only pane; null when there is no session, or several panes. */
+  readonly pane: Pane | null;
+}
+
 /** For this long after a person's last key, an attached session is left to that person. */
 const TYPING_MS = 60_000;
 /** For this long after we started a shell it is idle by our own knowledge: it may not show as one yet. */
@@ -78,15 +85,15 @@ export class Pool {
     return panes.filter(([, { run }]) => run !== null).map(([name, pane]) => ({ name, pane }));
   }
 
-  /** The state of every session in the range. @throws {QueueError} TMUX_FAILED: then nothing is known */
-  async states(): Promise<{ readonly name: string; readonly state: SessionState }[]> {
+  /** Every session in the range as it stands. @throws {QueueError} TMUX_FAILED: then nothing is known */
+  async look(): Promise<SessionLook[]> {
     const panes = await this.#options.tmux.listPanes();
     const alone = this.#ours(panes);
     const existing = new Set(panes.map(({ session }) => session));
     return await Promise.all(
       this.#names.map(async (name) => {
-        const state = existing.has(name) ? await this.#stateOf(name, alone.get(name) ?? null) : "missing";
-        return { name, state };
+        const pane = alone.get(name) ?? null;
+        return { name, pane, state: existing.has(name) ? await this.#stateOf(name, pane) : "missing" };
       }),
     );
   }

@@ -1,4 +1,5 @@
 import { execFile } from "node:child_process";
+import { randomUUID } from "node:crypto";
 import { promisify } from "node:util";
 import { isSystemError, messageOf, QueueError } from "../../core/errors.ts";
 
@@ -34,14 +35,21 @@ const PANE_FORMAT = `#{pane_id}|#{pane_pid}|#{pane_dead}|#{session_windows}|#{wi
 
 type Command = readonly string[];
 
+/** What stands in a pane. */
+export interface Screen {
+  readonly columns: number;
+  readonly rows: number;
+  readonly text: string;
+}
+
 /** A typed tmux client on one socket. Every argument reaches tmux as it is: no shell and no format reads it. */
 export class Tmux {
-  readonly #socket: string;
+  readonly socket: string;
   readonly #environment: Readonly<Record<string, string>>;
   readonly #timeoutMs: number;
 
   constructor(socket: string, environment: Readonly<Record<string, string>>, timeoutMs = TIMEOUT_MS) {
-    this.#socket = socket;
+    this.socket = socket;
     this.#environment = environment;
     this.#timeoutMs = timeoutMs;
   }
@@ -109,6 +117,30 @@ export class Tmux {
       .trim();
   }
 
+  /** The same with its colours as ANSI sequences, as it stands, and how large it is. */
+  async colouredScreen(pane: Pane): Promise<Screen> {
+    const size = ["display-message", "-p", "-t", pane.id, "#{pane_width} #{pane_height}"];
+    const output = await this.#run([size, capture(pane)]);
+    const [first = "", ...lines] = output.split("\n");
+    const [columns = 0, rows = 0] = first.split(" ").map(Number);
+    return { columns, rows, text: lines.join("\n").trimEnd() };
+  }
+
+  /** Several screens with their colours in one call, in this order; null for a pane that is gone. */
+  async colouredScreens(panes: readonly Pane[]): Promise<(string | null)[]> {
+    if (panes.length === 0) return [];
+    const end = randomUUID();
+    try {
+      const output = await this.#run(panes.flatMap((pane) => [capture(pane), ["display-message", "-p", end]]));
+      const texts = output.split(`${end}\n`);
+      return panes.map((_, index) => texts[index]?.trimEnd() ?? null);
+    } catch (error) {
+      if (!NO_PANE.test(messageOf(error)) || panes.length === 1) return panes.map(() => null);
+      // One that is gone ends the whole call.
+      return (await Promise.all(panes.map((pane) => this.colouredScreens([pane])))).flat();
+    }
+  }
+
   /** Ends the server and everything in it. For servers of our own only. */
   async killServer(): Promise<void> {
     await this.#run([["kill-server"]]).catch(() => {});
@@ -117,7 +149,7 @@ export class Tmux {
   async #run(commands: readonly Command[]): Promise<string> {
     const argv = commands.flatMap((command, index) => [...(index > 0 ? [";"] : []), ...command.map(escapeSemicolon)]);
     try {
-      const { stdout } = await execute("tmux", ["-L", this.#socket, ...argv], {
+      const { stdout } = await execute("tmux", ["-L", this.socket, ...argv], {
         env: this.#environment,
         timeout: this.#timeoutMs,
         killSignal: "SIGKILL",
@@ -129,6 +161,10 @@ export class Tmux {
       throw new QueueError(`tmux ${command}: ${reasonOf(error)}`, { code: "TMUX_FAILED", cause: error });
     }
   }
+}
+
+function capture(pane: Pane): Command {
+  return ["capture-pane", "-p", "-e", "-t", pane.id];
 }
 
 /** tmux takes an argument that ends in a semicolon for the end of a command. */
