@@ -16,7 +16,7 @@ export default defineConfig({
     sequence: { shuffle: { tests: true } },
     coverage: {
       provider: "v8",
-      include: ["src/**/*.ts"],
+      include: ["src/**/*.{ts,tsx}"],
       reporter: ["text-summary", "json-summary"],
     },
     projects: [
@@ -24,7 +24,9 @@ export default defineConfig({
       project("unit", 5_000, { include: ["test/unit/**/*.test.ts", "test/architecture.test.ts"], isolate: false }),
       project("integration", 30_000),
       project("e2e", 90_000, { fileParallelism: false }),
+      project("browser", 90_000, { fileParallelism: false }),
       project("claude", 180_000, { fileParallelism: false }),
+      project("docker", 300_000, { fileParallelism: false }),
     ],
   },
 });

@@ -19,7 +19,7 @@ unset CLAUDECODE CLAUDE_CODE_CHILD_SESSION CLAUDE_CODE_ENTRYPOINT CLAUDE_CODE_SE
 unset CLAUDE_CODE_SESSION_KIND CLAUDE_CODE_SESSION_ATTENDED CLAUDE_CODE_MESSAGING_SOCKET CLAUDE_CODE_MESSAGING_TOKEN
 unset CLAUDE_CODE_CHILD_NOTES_DIR CLAUDE_CODE_EXECPATH CLAUDE_PID CLAUDE_PROJECT_DIR CLAUDE_ENV_FILE CLAUDE_EFFORT
 # The queue's own keys are not the agent's business.
-unset SECUTOOLS_API_KEY CCL_QUEUE_TOKEN
+unset SECUTOOLS_API_KEY CCL_QUEUE_TOKEN CCL_QUEUE_WEBHOOK_SECRET
 
 # Field 22 of /proc/PID/stat, the start time, tells this process from a later one with the same pid. The fields are
 # counted from the end of the name, in parentheses, where field 3 begins. No other program is started for it: each would

@@ -4,11 +4,14 @@ import { checkNodeVersion } from "./setup/node-version.js";
 import { installPackages } from "./setup/packages.js";
 import { installPrograms } from "./setup/programs.js";
 
-/** Everything between a fresh clone and a program that runs; each step is skipped when it is done already. */
-export const setUp = () =>
+/**
+ * Everything between a fresh clone and a program that runs; each step is skipped when it is done already.
+ * @param {{ browser?: boolean }} [options] `browser` = what the tests of the pages need, too
+ */
+export const setUp = ({ browser = false } = {}) =>
   orExit(async () => {
     checkNodeVersion();
     await installPackages();
-    await installPrograms();
+    await installPrograms({ browser });
     await build();
   });

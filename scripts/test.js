@@ -5,10 +5,10 @@ import { close, runTests } from "./vitest.js";
 
 const args = process.argv.slice(2);
 
-await setUp();
+await setUp({ browser: true });
 await orExit(async () => {
   // Whoever asks for certain tests wants those alone.
   const failed = args.length === 0 ? await check() : 0;
   if (failed > 0) close({ passed: 0, failed });
-  else await runTests(["unit", "integration", "e2e"], args);
+  else await runTests(["unit", "integration", "e2e", "browser"], args);
 });

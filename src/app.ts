@@ -3,27 +3,31 @@ import type { Hono } from "hono";
 import { type Config, isDelegating } from "./config/config.ts";
 import { childEnvironment } from "./config/environment.ts";
 import { Controls } from "./control/controls.ts";
+import { HostHeartbeat } from "./control/hosts.ts";
 import { Recorder } from "./control/recorder.ts";
 import { TaskEvents } from "./core/events.ts";
 import type { Service } from "./core/service.ts";
 import type { TaskFile } from "./core/task.ts";
 import type { Hold } from "./core/verdict.ts";
 import { Host, starting } from "./host.ts";
+import { Notifier } from "./notify/notifier.ts";
 import { Door } from "./producers/door.ts";
 import { InboxWatcher } from "./producers/inbox-watcher.ts";
+import { BoardQueues } from "./queue/board-queues.ts";
 import { type RedisAddress, untilReachable } from "./queue/connection.ts";
 import { Counters } from "./queue/counters.ts";
 import { EmbeddedRedis } from "./queue/embedded-redis.ts";
 import { Fetcher } from "./queue/fetcher.ts";
 import { History } from "./queue/history.ts";
+import { Hosts } from "./queue/hosts.ts";
 import { Journal } from "./queue/journal.ts";
 import { DELEGATED_QUEUE, LOCAL_QUEUE } from "./queue/names.ts";
 import { delegatedPayload, localPayload } from "./queue/payload.ts";
 import { TaskIndex } from "./queue/task-index.ts";
 import { TaskQueues } from "./queue/task-queues.ts";
-import { createApi } from "./server/api.ts";
-import { guard } from "./server/guard.ts";
 import { HttpServer } from "./server/http-server.ts";
+import { LiveEvents } from "./server/live-events.ts";
+import { createWeb } from "./server/web.ts";
 import { checkClaudeVersion } from "./workers/claude/version.ts";
 import type { DelegationParts } from "./workers/delegation/parts.ts";
 import { DelegationWorker } from "./workers/delegation-worker.ts";
@@ -34,6 +38,7 @@ import { RunBoard } from "./workers/run/board.ts";
 import { LocalRuns } from "./workers/run/local-runs.ts";
 import { RunStore } from "./workers/run/store.ts";
 import { Secutools } from "./workers/secutools/client.ts";
+import { Takeover } from "./workers/takeover.ts";
 import { Pool } from "./workers/tmux/pool.ts";
 import { Tmux } from "./workers/tmux/tmux.ts";
 import { TmuxWorker } from "./workers/tmux-worker.ts";
@@ -67,11 +72,14 @@ export class App implements Service {
   readonly #options: AppOptions;
   readonly #environment: Readonly<Record<string, string>>;
   readonly #started: Service[] = [];
+  readonly #live: LiveEvents;
   #server: HttpServer | null = null;
+  #notifier: Notifier | null = null;
 
   constructor(options: AppOptions) {
     this.#options = options;
     this.events = options.events ?? new TaskEvents();
+    this.#live = new LiveEvents({ tasks: this.events, onError: options.onError });
     this.#environment = options.environment ?? childEnvironment();
     this.tmux = new Tmux(options.config.tmuxSocket, this.#environment);
   }
@@ -105,9 +113,11 @@ export class App implements Service {
     await checkClaudeVersion(config.claude, this.#environment);
     const address = await this.#redis();
     const shared: Shared = { address, workspace: config.workspace, onError };
+    await this.#startNotifier(shared, host.id);
     const queues = await this.#run(new TaskQueues({ ...shared, retentionMs: config.retention.jobsMs }));
-    const { runs, ...local } = await this.#startLocal(shared, host.id);
-    const records = await this.#startRecords(shared, local.pool);
+    const pool = this.#pool();
+    const records = await this.#startRecords(shared, pool);
+    const { runs, ...local } = await this.#startLocal(shared, pool, host.id);
     const { reaper, parts: delegation } = await this.#startDelegated(shared, queues);
     const auto = isDelegating(config) ? { auto: config.secutools.auto } : null;
     await this.#run(routingWorker({ ...shared, queues, delegation: auto, events }));
@@ -117,19 +127,28 @@ export class App implements Service {
     await this.#run(new InboxWatcher({ projects, door, sweepIntervalMs: config.sweepIntervalMs, onError }));
     const { tmux } = this;
     const { workspace } = config;
-    this.#serve(
-      new Controls({ ...local, ...records, tmux, workspace, queues, delegation, projects, now }),
-      host,
-      server,
-    );
+    const { hosts, takeover } = await this.#startTakeover(shared, host.id);
+    const others = { hosts, takeover, goneAfterMs: config.goneAfterMs };
+    const parts = { ...local, ...records, ...others, tmux, workspace, queues, delegation, projects, now };
+    const controls = new Controls(parts);
+    const status = async () => await controls.status();
+    await this.#run(new HostHeartbeat({ hosts, workspace, host: host.id, status, onError }));
+    this.#serve(controls, await this.#run(new BoardQueues(shared)), host, server);
   }
 
-  async #startLocal(shared: Shared, host: string) {
-    const { config, onError, onHold, now = Date.now } = this.#options;
+  /** Before everything that has something to tell, so that it stops after it. */
+  async #startNotifier(shared: Shared, host: string): Promise<void> {
+    const { config, now = Date.now } = this.#options;
+    const { events } = this;
+    const kept = { stateDir: config.stateDir, environment: this.#environment, retentionMs: config.retention.jobsMs };
+    this.#notifier = await this.#run(new Notifier({ ...shared, ...kept, host, events, notify: config.notify, now }));
+  }
+
+  async #startLocal(shared: Shared, pool: Pool, host: string) {
+    const { config, onError, now = Date.now } = this.#options;
     const { events, tmux } = this;
     const fetcher = await this.#run(new Fetcher({ ...shared, queue: LOCAL_QUEUE, payload: localPayload, token: host }));
-    const pool = this.#pool();
-    const hold = new PoolHold({ stateDir: config.stateDir, now, onChange: onHold });
+    const hold = new PoolHold({ stateDir: config.stateDir, now, onChange: (hold) => this.#tellHold(hold) });
     const store = new RunStore(config.stateDir);
     await store.prune(config.retention.runsMs);
     const board = new RunBoard();
@@ -145,6 +164,14 @@ export class App implements Service {
     const history = await this.#run(new History(shared));
     await this.#run(new Recorder({ events: this.events, journal, history, pool, onError }));
     return { index, journal, history };
+  }
+
+  async #startTakeover(shared: Shared, host: string) {
+    const { config } = this.#options;
+    const hosts = await this.#run(new Hosts(shared));
+    const { events } = this;
+    const takeover = await this.#run(new Takeover({ ...shared, ...config, host, hosts, events }));
+    return { hosts, takeover };
   }
 
   /** Without a key, what waits for secutools goes to the local pool, and what is out is not lost. */
@@ -171,12 +198,17 @@ export class App implements Service {
   }
 
   /** On its address for everyone who may come, and on the daemon's socket for its own user. */
-  #serve(controls: Controls, host: Host, server: HttpServer): void {
+  #serve(controls: Controls, queues: BoardQueues, host: Host, server: HttpServer): void {
     const { config, onError } = this.#options;
-    const api = createApi({ controls, guard: guard(config.server), onError });
-    const trusted = createApi({ controls, guard: async (_context, next) => await next(), onError });
-    server.serve(listenerOf(api));
+    const { guarded, trusted } = createWeb({ ...config, controls, queues, events: this.#live, onError });
+    server.serve(listenerOf(guarded));
     host.serve(listenerOf(trusted));
+  }
+
+  #tellHold(hold: Hold | null): void {
+    this.#options.onHold(hold);
+    this.#live.hold(hold);
+    this.#notifier?.hold(hold);
   }
 
   async #redis(): Promise<RedisAddress> {

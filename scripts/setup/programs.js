@@ -10,10 +10,19 @@ const NEEDED = [
   { programs: ["redis-server", "valkey-server"], apt: "redis-server", brew: "redis" },
 ];
 
+/** What the tests of the pages need beside them. */
+const BROWSER = {
+  programs: ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"],
+  apt: "chromium",
+  brew: "chromium",
+};
+
 const APT_INSTALL = fileURLToPath(new URL("apt-install.sh", import.meta.url));
 
-export async function installPrograms() {
-  const missing = NEEDED.filter(({ programs }) => !programs.some(isInstalled));
+/** @param {{ browser: boolean }} options */
+export async function installPrograms({ browser }) {
+  const needed = browser ? [...NEEDED, BROWSER] : NEEDED;
+  const missing = needed.filter(({ programs }) => !programs.some(isInstalled));
   if (missing.length === 0) return;
   if (isInstalled("apt-get")) return aptInstall(missing.map(({ apt }) => apt));
   if (isInstalled("brew")) return brewInstall(missing.map(({ brew }) => brew));

@@ -42,7 +42,7 @@ async function demoWith(config: Config): Promise<void> {
     onHold: (hold) => log.warn({ hold }, describeHold(hold)),
   });
   logEvents(log, app.events);
-  app.events.on(narrate(performance.now(), config.tmuxSocket));
+  app.events.on(narrate(performance.now(), app, config.tmuxSocket));
 
   say(
     "ccl-queue demo: a demo agent plays Claude Code and a stand-in plays secutools, so no login is needed.",
@@ -72,7 +72,7 @@ async function drop(sample: string): Promise<void> {
 }
 
 /** Tells each step as it happens, and after the last sample what to do next. */
-function narrate(startedMs: number, socket: string): (event: TaskEvent) => void {
+function narrate(startedMs: number, app: App, socket: string): (event: TaskEvent) => void {
   let left = SAMPLES.length;
   return (event) => {
     const seconds = ((performance.now() - startedMs) / 1_000).toFixed(1).padStart(6);
@@ -81,16 +81,17 @@ function narrate(startedMs: number, socket: string): (event: TaskEvent) => void 
     if (event.type === "launched") say(`           watch it: tmux -L ${socket} attach -r -t ${event.session}`);
     if (event.type !== "done" && event.type !== "failed") return;
     left -= 1;
-    if (left === 0) sayNext(here(event.path), socket);
+    if (left === 0) sayNext(here(event.path), app.url ?? "", socket);
   };
 }
 
-function sayNext(path: string, socket: string): void {
+function sayNext(path: string, url: string, socket: string): void {
   say(
     "",
     "What next:",
     `  read the result        cat ${path}`,
     `  drop a task of yours   echo 'Say hello.' > ${here(inboxDir(PROJECT))}/mine.md`,
+    `  open the dashboard     ${url}/`,
     `  look at the sessions   tmux -L ${socket} attach`,
     "  use it for real        npx ccl-queue init, then npm start",
     "",

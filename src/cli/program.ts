@@ -1,34 +1,42 @@
-import { Command, Option } from "commander";
-import type { StartOptions } from "./start.ts";
-import type { StatusOptions } from "./status.ts";
+import { readFileSync } from "node:fs";
+import { Command, CommanderError } from "commander";
+import type { OnEnd } from "./declare.ts";
+import { declarePool } from "./declare-pool.ts";
+import { declareHelpers, declareRunning } from "./declare-set-up.ts";
+import { declareChanging, declareReading } from "./declare-tasks.ts";
+import { EXIT } from "./exit.ts";
 
-/** The `ccl-queue` command. Verbs load when they are called, so that help and completion stay quick. */
-export function createProgram(): Command {
-  const program = new Command("ccl-queue").description("A durable queue for fleets of Claude Code sessions");
-  withConfig(program.command("start").description("run the queue in the foreground"))
-    .addOption(new Option("--or-demo").hideHelp())
-    .action(async (options: StartOptions) => (await import("./start.ts")).start(options));
-  program
-    .command("init")
-    .description("write a commented ccl-queue.yaml for your projects")
-    .argument("[file]", "where to write it", "ccl-queue.yaml")
-    .action(async (file: string) => (await import("./init.ts")).init(file));
-  program
-    .command("demo")
-    .description("run the queue on the bundled demo project with the demo agent")
-    .action(async () => (await import("./demo.ts")).demo());
-  withConfig(program.command("status").description("show how the queue stands"))
-    .option("--json", "as JSON")
-    .action(async (options: StatusOptions) => (await import("./status.ts")).status(options));
-  withConfig(program.command("cancel").description("end tasks that wait or run; their files go to failed/"))
-    .argument("<task...>", "a file of an inbox (fix.md, site/fix.md, a path), or the beginning of a job's id")
-    .action(async (tasks: string[], options) => (await import("./cancel.ts")).cancel(tasks, options));
-  return program;
+const MANIFEST = new URL("../../package.json", import.meta.url);
+
+/** Runs the command line to its end, and returns its exit code. @throws {QueueError} what a verb met */
+export async function runProgram(): Promise<number> {
+  let code: number = EXIT.ok;
+  try {
+    await createProgram((ended) => {
+      code = ended;
+    }).parseAsync();
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    // Help was asked for, or the command line makes no sense; either way commander has said so.
+    return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
+  }
+  return code;
 }
 
-function withConfig(command: Command): Command {
-  return command.option(
-    "-c, --config <file>",
-    "the configuration file (default: ./ccl-queue.yaml, then ~/.config/ccl-queue/config.yaml)",
-  );
+/**
+ * The `ccl-queue` command. `onEnd` is told the exit code of a verb that ends in several ways. Verbs load when they are
+ * called, so that help and completion stay quick.
+ */
+export function createProgram(onEnd: OnEnd = () => {}): Command {
+  const program = new Command("ccl-queue")
+    .description("A durable queue for fleets of Claude Code sessions")
+    .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, "ccl-queue: ")) })
+    .exitOverride()
+    .version(/"version": "(.+)"/.exec(readFileSync(MANIFEST, "utf8"))?.[1] ?? "unknown");
+  declareRunning(program.commandsGroup("The queue itself:"));
+  declareChanging(program.commandsGroup("Tasks:"), onEnd);
+  declareReading(program);
+  declarePool(program.commandsGroup("The pool:"), onEnd);
+  declareHelpers(program.commandsGroup("Help:").helpCommand("help [verb]", "explain a verb"), onEnd);
+  return program;
 }

@@ -1,33 +1,47 @@
 import { type Status, statusSchema } from "../control/status.ts";
 import { formatDuration } from "../core/duration.ts";
-import { askDaemon } from "./daemon-client.ts";
-import { stateDirOf } from "./find-config.ts";
+import { cleanLine } from "./clean.ts";
+import { daemonOf } from "./find-config.ts";
+import { PLAIN, paintState, paintStates, type Screen } from "./screen.ts";
+import { showStatus, type ViewOptions } from "./show-status.ts";
 import { table } from "./table.ts";
 
-export interface StatusOptions {
+export interface StatusOptions extends ViewOptions {
   readonly config?: string;
-  readonly json?: true;
+  /** Every host on this Redis, of every workspace. */
+  readonly all?: true;
 }
 
-/** `ccl-queue status`: how the queue stands, on one screen. */
-export async function status(options: StatusOptions): Promise<void> {
-  const found = await askDaemon(await stateDirOf(options.config), "GET", "/watchdog/status", statusSchema);
-  process.stdout.write(options.json ? `${JSON.stringify(found, null, 2)}\n` : `${describeStatus(found).join("\n")}\n`);
+/** The cell of a run that is cut where the terminal is too narrow: TASK. */
+const FLEXIBLE = [1];
+const PHASE = 2;
+
+/** `ccl-queue status`: how the queue stands, on one screen. Returns the exit code. */
+export async function status(options: StatusOptions): Promise<number> {
+  const { get } = await daemonOf(options.config);
+  if (options.all) return await (await import("./hosts.ts")).statusOfAll(get, options);
+  return await showStatus(
+    {
+      look: async () => await get("/watchdog/status", statusSchema),
+      describe: describeStatus,
+      isWell: ({ verdict }) => verdict === "ok",
+    },
+    options,
+  );
 }
 
 /** The screen, line by line. */
-export function describeStatus(found: Status): string[] {
+export function describeStatus(found: Status, screen: Screen = PLAIN): string[] {
   const { verdict, reasons, sessions, queues, delegation, runs } = found;
   const states = count(sessions.map(({ state }) => state));
-  const lines = [
-    `${verdict}: ${states.get("busy") ?? 0} of ${sessions.length} sessions busy${others(states)}`,
-    ...reasons.map((reason) => `  ${reason}`),
+  const busy = `${states.get("busy") ?? 0} of ${sessions.length} sessions busy${others(states)}`;
+  return [
+    `${paintState(screen, verdict)}: ${busy}`,
+    ...reasons.map((reason) => `  ${cleanLine(reason)}`),
     `waiting: ${waiting(queues.local)}${delayed(queues.local)}`,
     ...(delegation.configured || delegation.active > 0 ? [delegated(found)] : []),
-    ...(runs.length === 0 ? [] : ["", ...runTable(runs)]),
+    ...(runs.length === 0 ? [] : ["", ...runTable(runs, screen)]),
   ];
-  // A file's name and an agent's message may hold anything, and must not steer the terminal.
-  return lines.map((line) => line.replace(/\p{Cc}/gu, " "));
 }
 
 function waiting({ waiting, oldest_ms }: Status["queues"]["local"]): string {
@@ -45,16 +59,17 @@ function delegated({ delegation, queues }: Status): string {
   return `delegated: ${active} out, ${queues.delegated.waiting} waiting; ${done}`;
 }
 
-function runTable(runs: Status["runs"]): string[] {
-  const rows = runs.map(({ session, task, phase, model, attempt, silent_ms, stale }) => [
-    session,
-    task,
-    stale ? `${phase}, stale` : phase,
-    model,
-    String(attempt),
-    formatDuration(silent_ms),
-  ]);
-  return table([["SESSION", "TASK", "PHASE", "MODEL", "ATTEMPT", "SILENT FOR"], ...rows]);
+function runTable(runs: Status["runs"], screen: Screen): string[] {
+  const rows = runs.map(({ session, task, phase, model, attempt, silent_ms, stale }) =>
+    [session, task, stale ? `${phase}, stale` : phase, model, String(attempt), formatDuration(silent_ms)].map(
+      cleanLine,
+    ),
+  );
+  return table([["SESSION", "TASK", "PHASE", "MODEL", "ATTEMPT", "SILENT FOR"], ...rows], {
+    columns: screen.columns,
+    flexible: FLEXIBLE,
+    paint: paintStates(screen, PHASE),
+  });
 }
 
 function others(states: ReadonlyMap<string, number>): string {

@@ -6,7 +6,7 @@ import type { Provider } from "../core/route.ts";
 import type { Complexity } from "../core/task.ts";
 import type { Environment } from "./environment.ts";
 import { explainIssue } from "./explain-issue.ts";
-import { type ConfigFile, configSchema } from "./schema.ts";
+import { type ConfigFile, configSchema, type NotifyEvent } from "./schema.ts";
 
 /** The configuration in force, with absolute paths and durations in milliseconds. Frozen once read. */
 export interface Config {
@@ -55,7 +55,23 @@ export interface Config {
     /** The provider for `preferred_ai: auto`, by `complexity_hint`. */
     readonly auto: Readonly<Record<Complexity | "none", Provider>>;
   };
-  readonly server: { readonly host: string; readonly port: number; readonly token: string | null };
+  /** Who is told of what; off where there is neither a webhook nor a command. */
+  readonly notify: {
+    readonly webhook: string | null;
+    readonly webhookSecret: string | null;
+    /** A program and its arguments. */
+    readonly command: readonly string[] | null;
+    readonly on: readonly NotifyEvent[];
+  };
+  readonly server: {
+    readonly host: string;
+    readonly port: number;
+    readonly token: string | null;
+    /** Nothing can be changed over HTTP; the command line still can. */
+    readonly readOnly: boolean;
+  };
+  /** A host of the workspace that is silent for so long is dead: its work is taken over. */
+  readonly goneAfterMs: number;
   readonly retention: { readonly jobsMs: number; readonly runsMs: number };
 }
 
@@ -125,6 +141,8 @@ function toConfig(file: ConfigFile, base: string, environment: Environment): Con
       base,
       text.replace(/^~(?=\/|$)/, () => environment.home),
     );
+  /** A name is looked up in the PATH. */
+  const toProgram = (text: string) => (text.includes("/") ? toPath(text) : text);
   const { autonomous, dedicated, shared_projects_dir } = file.pool;
   const projects = file.dispatcher.projects_dir ?? shared_projects_dir;
   const sessionDir = shared_projects_dir ?? projects;
@@ -138,7 +156,7 @@ function toConfig(file: ConfigFile, base: string, environment: Environment): Con
     projectsDir: projects === undefined ? null : toPath(projects),
     dedicated: dedicated.map(({ project, session }) => ({ project: toPath(project), session: session ?? null })),
     claude: {
-      command: file.claude.command.includes("/") ? toPath(file.claude.command) : file.claude.command,
+      command: toProgram(file.claude.command),
       args: file.claude.args,
       models: file.claude.models,
       attempts: file.claude.attempts,
@@ -158,7 +176,19 @@ function toConfig(file: ConfigFile, base: string, environment: Environment): Con
       maxAgeMs: file.secutools.max_age,
       auto: file.secutools.auto,
     },
-    server: { ...file.server, token: environment.token },
+    notify: {
+      webhook: file.notify.webhook,
+      webhookSecret: environment.webhookSecret,
+      command: file.notify.command?.map((text, index) => (index === 0 ? toProgram(text) : text)) ?? null,
+      on: file.notify.on,
+    },
+    server: {
+      host: file.server.host,
+      port: file.server.port,
+      token: environment.token,
+      readOnly: file.server.read_only,
+    },
+    goneAfterMs: file.hosts.gone_after,
     retention: { jobsMs: file.retention.jobs, runsMs: file.retention.runs },
   };
 }

@@ -8,7 +8,7 @@ const SESSIONS = 3;
 
 /** The configuration of `ccl-queue demo`: everything it starts lives in the demo project and on a tmux server of its own. */
 export function demoConfig(project: string, platform: { readonly url: string; readonly key: string } | null): Config {
-  const { claude, dispatcher, secutools } = configSchema.parse({ pool: { dedicated: [{ project }] } });
+  const { claude, dispatcher, secutools, notify } = configSchema.parse({ pool: { dedicated: [{ project }] } });
   return {
     workspace: "demo",
     stateDir: join(project, ".state"),
@@ -39,7 +39,9 @@ export function demoConfig(project: string, platform: { readonly url: string; re
       maxAgeMs: secutools.max_age,
       auto: secutools.auto,
     },
-    server: { host: "127.0.0.1", port: 0, token: null },
+    notify: { webhook: null, webhookSecret: null, command: null, on: notify.on },
+    server: { host: "127.0.0.1", port: 0, token: null, readOnly: false },
+    goneAfterMs: DAY_MS,
     retention: { jobsMs: DAY_MS, runsMs: DAY_MS },
   };
 }

@@ -79,6 +79,34 @@ const secutools = z.strictObject({
     .prefault({}),
 });
 
+/** What operators can be notified of. */
+export const NOTIFY_EVENTS = ["done", "failed", "attention", "hold"] as const;
+export type NotifyEvent = (typeof NOTIFY_EVENTS)[number];
+
+const notify = z.strictObject({
+  webhook: z
+    .url({ protocol: /^https?$/ })
+    .refine((text) => !hasCredentials(text), "must not hold a user name or a password: the call is signed")
+    .nullable()
+    .default(null),
+  command: z
+    .tuple([z.string().min(1)], z.string())
+    .nullable()
+    .default(null),
+  on: z.array(z.enum(NOTIFY_EVENTS)).default(["failed", "attention", "hold"]),
+});
+
+function hasCredentials(text: string): boolean {
+  const url = URL.canParse(text) ? new URL(text) : null;
+  return url !== null && (url.username !== "" || url.password !== "");
+}
+
+const server = z.strictObject({
+  host: z.string().min(1).default("127.0.0.1"),
+  port: z.int().min(0).max(65_535).default(8420),
+  read_only: z.boolean().default(false),
+});
+
 /** What a `ccl-queue.yaml` may hold. Every key has the default of the documentation; unknown keys are refused. */
 export const configSchema = z
   .strictObject({
@@ -90,9 +118,9 @@ export const configSchema = z
     dispatcher: dispatcher.prefault({}),
     claude: claude.prefault({}),
     secutools: secutools.prefault({}),
-    server: z
-      .strictObject({ host: z.string().min(1).default("127.0.0.1"), port: z.int().min(0).max(65_535).default(8420) })
-      .prefault({}),
+    notify: notify.prefault({}),
+    server: server.prefault({}),
+    hosts: z.strictObject({ gone_after: interval.prefault("60s") }).prefault({}),
     retention: z.strictObject({ jobs: duration.prefault("30d"), runs: duration.prefault("30d") }).prefault({}),
   })
   .refine((it) => (it.dispatcher.projects_dir ?? it.pool.shared_projects_dir) || it.pool.dedicated.length > 0, {

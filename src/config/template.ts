@@ -32,11 +32,18 @@ secutools:                   # delegation: tasks that say allow_delegation: true
   max_age: 24h               # a task that the platform has not finished by then fails
   auto: { low: gpu, medium: gemini, high: claude-api, none: gemini }   # provider by complexity_hint
 
-server: { host: 127.0.0.1, port: 8420 }   # HTTP; an address that others can reach needs CCL_QUEUE_TOKEN
+notify:                      # what needs you, told at once; off while webhook and command are null
+  webhook: null              # a URL for POSTs, signed with CCL_QUEUE_WEBHOOK_SECRET
+  command: null              # [PROGRAM, ARGUMENT, …]: the same JSON on its stdin
+  on: [failed, attention, hold]    # and done
+
+# HTTP. An address that others can reach needs CCL_QUEUE_TOKEN; read_only refuses every change over HTTP.
+server: { host: 127.0.0.1, port: 8420, read_only: false }
 
 tmux: { socket_name: default }   # tmux -L NAME; default is your own server
 redis: { url: null }             # null = an embedded one in state_dir; REDIS_URL goes first
 state_dir: ~/.local/state/ccl-queue
 workspace: default               # hosts that share a Redis and a disk share a workspace
+hosts: { gone_after: 60s }     # a host of the workspace that is silent for so long is dead: the others do its work
 retention: { jobs: 30d, runs: 30d }
 `;

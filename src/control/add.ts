@@ -9,7 +9,9 @@ import { withPriority, writeTask } from "../ledger/write-task.ts";
 import { listProjects, type ProjectSet } from "../producers/projects.ts";
 import type { TaskDraft } from "./task-view.ts";
 
-/** Longer ones have no room for a suffix. */
+/** A name that is given may be as long as any task's. */
+const MAX_NAME_BYTES = 240;
+/** A name that is made up is for people to read. */
 const MAX_NAME_LENGTH = 60;
 
 /**
@@ -38,7 +40,8 @@ async function findProject(text: string | undefined, projects: ProjectSet): Prom
   const isAsked = await asked(text);
   const found = known.filter(isAsked);
   const open = await withInbox(found);
-  const [only, ...others] = open.length > 0 || text === undefined ? open : await directories(found);
+  const candidates = open.length > 0 || text === undefined ? open : await directories(found);
+  const [only, ...others] = candidates;
   if (only !== undefined && others.length === 0) return only;
   if (only === undefined && text !== undefined) {
     throw new QueueError(`no watched project is called ${text}`, {
@@ -46,7 +49,7 @@ async function findProject(text: string | undefined, projects: ProjectSet): Prom
       hint: "name a directory in dispatcher.projects_dir, or one of pool.dedicated",
     });
   }
-  const names = open.map((project) => basename(project)).join(", ");
+  const names = candidates.map((project) => (text === undefined ? basename(project) : project)).join(", ");
   throw new QueueError(
     text === undefined ? `which project: ${names || "there is none"}?` : `${text} may mean ${names}`,
     {
@@ -75,9 +78,9 @@ async function directories(paths: readonly string[]): Promise<string[]> {
 
 function givenName(text: string): string {
   const name = text.endsWith(".md") ? text : `${text}.md`;
-  const isPlain =
-    isTaskName(name) && !name.includes("/") && !/\p{Cc}/u.test(name) && name.length <= 4 * MAX_NAME_LENGTH;
-  if (isPlain) return name;
+  const bytes = Buffer.from(name);
+  const isPlain = isTaskName(name) && !name.includes("/") && !/\p{Cc}/u.test(name);
+  if (isPlain && bytes.toString() === name && bytes.length <= MAX_NAME_BYTES) return name;
   throw invalid(`${JSON.stringify(text)} cannot be a task's name`, "give a short one without a slash, or none");
 }
 

@@ -2,13 +2,16 @@ import { QueueError } from "../core/errors.ts";
 import { TASK_STATES, type TaskFile, taskLabel } from "../core/task.ts";
 import { FOREVER_MS } from "../core/verdict.ts";
 import { listProjects, type ProjectSet } from "../producers/projects.ts";
+import type { Hosts } from "../queue/hosts.ts";
 import type { TaskIndex } from "../queue/task-index.ts";
 import type { TaskRow } from "../queue/task-row.ts";
+import type { Takeover } from "../workers/takeover.ts";
 import { addTask } from "./add.ts";
 import { cancelTask } from "./cancel.ts";
 import { type DelegationStatus, readDelegationStatus } from "./delegation-status.ts";
 import { findTask } from "./find-task.ts";
 import { type HoldView, viewHold } from "./hold-view.ts";
+import { type HostView, readHosts } from "./hosts.ts";
 import { lookUp } from "./look-up.ts";
 import { type Overview, type OverviewSources, readOverview } from "./overview.ts";
 import { retryAll, retryTask } from "./retry.ts";
@@ -23,6 +26,9 @@ import { readTimeline, type TimelineSources } from "./timeline.ts";
 export interface ControlsOptions extends OverviewSources, TimelineSources {
   readonly projects: ProjectSet;
   readonly index: TaskIndex;
+  readonly hosts: Hosts;
+  readonly goneAfterMs: number;
+  readonly takeover: Takeover;
 }
 
 /** How much of what an agent said stands in the log. */
@@ -54,7 +60,13 @@ export class Controls {
 
   async tasks(filter: TaskFilter): Promise<TaskPage> {
     const { state, project, route, tag, limit, offset } = filter;
-    const rows = await this.#options.index.list(state.length === 0 ? TASK_STATES : state);
+    const { index } = this.#options;
+    const states = state.length === 0 ? TASK_STATES : state;
+    if (project === undefined && route === undefined && tag === undefined) {
+      const { total, rows } = await index.page(states, offset, limit);
+      return { total, offset, tasks: rows.map((row) => this.#view(row)) };
+    }
+    const rows = await index.list(states);
     const found = rows.filter(
       (row) =>
         (project === undefined ||
@@ -122,6 +134,21 @@ export class Controls {
   async resume(): Promise<HoldView | null> {
     await this.#options.hold.release();
     return viewHold(this.#options.hold.current);
+  }
+
+  /** The directories of the watched projects. */
+  async projects(): Promise<string[]> {
+    return await listProjects(this.#options.projects);
+  }
+
+  /** The hosts on this Redis, of every workspace. */
+  async hosts(): Promise<HostView[]> {
+    return await readHosts(this.#options.hosts, this.#options.goneAfterMs);
+  }
+
+  /** Takes over the work of a host that is dead. @throws {QueueError} HOST_UNKNOWN, HOST_BUSY */
+  async adopt(host: string): Promise<string[]> {
+    return (await this.#options.takeover.adopt(host)).map(taskLabel);
   }
 
   /** @throws {QueueError} TMUX_FAILED */

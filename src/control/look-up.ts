@@ -1,7 +1,7 @@
 import { basename } from "node:path";
 import { QueueError } from "../core/errors.ts";
 import { TASK_STATES, taskLabel } from "../core/task.ts";
-import { claimedPath, taskPath } from "../ledger/layout.ts";
+import { claimedPath, claimedTaskName, taskPath } from "../ledger/layout.ts";
 import type { TaskIndex } from "../queue/task-index.ts";
 import type { TaskRow } from "../queue/task-row.ts";
 import { isIdBeginning } from "./find-task.ts";
@@ -12,11 +12,9 @@ import { isIdBeginning } from "./find-task.ts";
  * @throws {QueueError} TASK_UNKNOWN, TASK_AMBIGUOUS
  */
 export async function lookUp(text: string, index: TaskIndex): Promise<TaskRow> {
-  const rows = isIdBeginning(text)
-    ? await index.find(text)
-    : (await index.list(TASK_STATES)).filter((row) => isNamed(row, text));
+  const rows = isIdBeginning(text) ? await index.find(text) : await byName(text, index);
   const exact = rows.find(({ id }) => id === text);
-  const [only, ...others] = exact === undefined ? newestOfEach(rows) : [exact];
+  const [only, ...others] = exact === undefined ? rows : [exact];
   if (only === undefined) throw unknown(text);
   if (others.length === 0) return only;
   const names = [only, ...others].map(({ id, task }) => `${id} (${taskLabel(task)})`);
@@ -26,10 +24,19 @@ export async function lookUp(text: string, index: TaskIndex): Promise<TaskRow> {
   });
 }
 
+/** A finished task's file may have another name than it had in the inbox. */
+async function byName(text: string, index: TaskIndex): Promise<TaskRow[]> {
+  const file = basename(text);
+  const name = claimedTaskName(file) ?? file;
+  const rows = (await index.named(name)).filter((row) => isNamed(row, text));
+  const found = rows.length > 0 ? rows : (await index.list(TASK_STATES)).filter((row) => isNamed(row, text));
+  return newestOfEach(found);
+}
+
 function isNamed({ task, ending }: TaskRow, text: string): boolean {
   const path = ending?.path ?? "";
   const names = [task.name, taskLabel(task), taskPath(task), claimedPath(task), basename(path), path];
-  return names.includes(text);
+  return text !== "" && names.includes(text);
 }
 
 /** One for each file: a finished task and the next of its name are not told apart by it. */

@@ -11,7 +11,7 @@ import { viewRun } from "./run-view.ts";
 import { type RunView, runView, SESSION_STATES } from "./session-view.ts";
 
 /** The overall verdict, the worst first. */
-const VERDICTS = ["attention", "held", "stale", "ok"] as const;
+export const VERDICTS = ["attention", "held", "stale", "ok"] as const;
 
 const ms = z.int().min(0);
 const count = z.int().min(0);

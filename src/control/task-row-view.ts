@@ -1,5 +1,5 @@
 import { taskLabel } from "../core/task.ts";
-import { taskPath } from "../ledger/layout.ts";
+import { claimedPath, taskPath } from "../ledger/layout.ts";
 import type { TaskRow } from "../queue/task-row.ts";
 import type { LiveRun } from "../workers/run/board.ts";
 import type { TaskView } from "./task-view.ts";
@@ -8,7 +8,6 @@ import type { TaskView } from "./task-view.ts";
 export function viewTask(row: TaskRow, run: LiveRun | null): TaskView {
   const { id, task, state, header, provider, reason, ending } = row;
   const spent = ending?.spent ?? null;
-  const isOver = row.finishedAtMs !== null;
   return {
     ...{ id, state, provider, reason },
     ...{ task: taskLabel(task), project: task.project, name: task.name },
@@ -21,11 +20,17 @@ export function viewTask(row: TaskRow, run: LiveRun | null): TaskView {
     session: run?.record.session ?? (row.queue === "local" ? (ending?.by ?? null) : null),
     model: run?.record.model ?? spent?.model ?? null,
     error: row.error,
-    path: isOver ? (ending?.path ?? null) : taskPath(task),
+    path: pathOf(row),
     duration_ms: spent === null ? null : Math.max(0, Math.round(spent.durationMs)),
     tokens: spent?.tokens ?? null,
     cost_usd: spent?.costUsd ?? null,
   };
+}
+
+/** Where a task's file is now. */
+function pathOf({ state, task, finishedAtMs, ending }: TaskRow): string | null {
+  if (finishedAtMs !== null) return ending?.path ?? null;
+  return state === "running" ? claimedPath(task) : taskPath(task);
 }
 
 /** A job counts the attempts that are used up: one that is under way, or was the last, comes on top. */

@@ -61,7 +61,7 @@ export const taskFilter = z.object({
 export type TaskFilter = Readonly<z.infer<typeof taskFilter>>;
 
 /** One step on a task's way: the types of the daemon's events, then `tool`, `said` and `result` of its agent. */
-export const taskStep = z.object({ at: time, type: z.string(), text: z.string() });
+const taskStep = z.object({ at: time, type: z.string(), text: z.string() });
 export type TaskStep = Readonly<z.infer<typeof taskStep>>;
 
 /** The answer of `GET /api/tasks/:id`: the task, its prompt and result, and what happened to it so far. */

@@ -17,12 +17,13 @@ export interface TimelineSources {
  * ran on this host. Each text is cut to so many characters.
  */
 export async function readTimeline({ journal, store }: TimelineSources, id: string, maxText: number) {
-  const runs = await store.runsOf(id);
-  const transcripts = new Set(await Promise.all(runs.map(async (run) => await transcriptOf(store, run))));
-  const known = [...transcripts].filter((path) => path !== null);
+  const runs = await Promise.all((await store.runsOf(id)).map(async (run) => await readRun(store, run)));
+  // Runs that go on with one another share a transcript.
+  const transcripts = new Set(runs.flatMap(({ transcript }) => transcript ?? []));
   const steps = [
     await journal.read(id),
-    ...(await Promise.all(known.map(async (path) => await readTranscript(path, MAX_TRANSCRIPT_BYTES)))),
+    ...runs.map(({ starts }) => starts),
+    ...(await Promise.all([...transcripts].map(async (path) => await readTranscript(path, MAX_TRANSCRIPT_BYTES)))),
   ];
   return steps
     .flat()
@@ -30,10 +31,16 @@ export async function readTimeline({ journal, store }: TimelineSources, id: stri
     .map(({ atMs, type, text }): TaskStep => ({ at: new Date(atMs).toISOString(), type, text: cut(text, maxText) }));
 }
 
-async function transcriptOf(store: RunStore, run: string): Promise<string | null> {
+/** When a run's agent got ready, and where its transcript is. */
+async function readRun(store: RunStore, run: string) {
   const files = new RunFiles(store, run);
-  await files.newEvents();
-  return files.transcript;
+  const events = await files.newEvents();
+  const starts = events.flatMap(({ event, atMs }) =>
+    event.hook_event_name === "SessionStart"
+      ? [{ atMs, type: "ready", text: `the agent is ready (${event.source})` }]
+      : [],
+  );
+  return { starts, transcript: files.transcript };
 }
 
 function cut(text: string, length: number): string {

@@ -31,6 +31,8 @@ function textOf(event: TaskEvent): string {
       return `tried again in ${formatDuration(event.delayMs)}: ${event.reason}`;
     case "held":
       return `waits with the pool until ${new Date(event.untilMs).toISOString()}: ${event.reason}`;
+    case "recovered":
+      return `waits again: ${event.from}, which ran it, is gone`;
     case "delegated":
       return `${event.provider} has it, as ${event.remote}`;
     case "done":

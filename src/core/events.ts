@@ -17,6 +17,8 @@ type TaskStep =
   | { readonly type: "attention"; readonly session: string; readonly what: string; readonly screen: string }
   | { readonly type: "retrying"; readonly session: string; readonly reason: string; readonly delayMs: number }
   | { readonly type: "held"; readonly session: string; readonly reason: string; readonly untilMs: number }
+  /** The host that ran it is gone. */
+  | { readonly type: "recovered"; readonly from: string }
   | { readonly type: "delegated"; readonly provider: Provider; readonly remote: string }
   /** `by` = the session or the provider that did it. */
   | { readonly type: "done"; readonly by: string; readonly path: string; readonly spent: Spent }

@@ -1,9 +1,15 @@
-import { lstat, rename, rm, stat } from "node:fs/promises";
+import { lstat, readdir, rename, rm, stat } from "node:fs/promises";
+import { join } from "node:path";
 import { isSystemError } from "../core/errors.ts";
 import type { TaskFile } from "../core/task.ts";
 import { fingerprint, isComplete, sight } from "./completeness.ts";
-import { claimedPath, inboxDir, taskPath } from "./layout.ts";
+import { claimedPath, inboxDir, isTaskName, taskPath } from "./layout.ts";
 import { placeNew } from "./place-new.ts";
+
+/** A claim that is being given back for another host. */
+const ASIDE_SUFFIX = ".given-back";
+/** How long the end of a run may be at a task's file before it counts as cut short. */
+const ENDING_MS = 2_000;
 
 /** claimed = ours to run; gone = its file was taken away; unfinished = it is being written, or its name still runs. */
 export type Claim = "claimed" | "gone" | "unfinished";
@@ -36,6 +42,55 @@ export async function unclaim(task: TaskFile): Promise<void> {
   if (!(await isClaimed(task))) return;
   await placeNew(claimedPath(task), taskPath(task));
   await rm(claimedPath(task), { force: true });
+}
+
+/**
+ * Gives back a claim that another host made for a run, which may be ending its task in this very moment: only one of
+ * the two gets the file. What a crash leaves of it is brought back by `restoreGivenBack`. None = there was no file to
+ * give back; ending = the run is at its file.
+ */
+export async function giveBack(task: TaskFile, run: string): Promise<"given" | "none" | "ending"> {
+  const aside = asidePath(task);
+  await rename(claimedPath(task), aside).catch(ignoreMissing);
+  const taken = await sight(takenPath(task, run));
+  if (taken !== null && Date.now() - Number(taken.stats.ctimeMs) < ENDING_MS) return "ending";
+  if (taken !== null) await rename(taken.path, aside).catch(ignoreMissing);
+  return (await restore(task, aside)) ? "given" : "none";
+}
+
+/** Brings back the files that a crash in the middle of `giveBack` left hidden. */
+export async function restoreGivenBack(project: string): Promise<void> {
+  const names = await readdir(inboxDir(project)).catch(() => []);
+  for (const hidden of names) {
+    const name = hidden.startsWith(".") && hidden.endsWith(ASIDE_SUFFIX) ? hidden.slice(1, -ASIDE_SUFFIX.length) : "";
+    if (isTaskName(name)) await restore({ project, name }, join(inboxDir(project), hidden));
+  }
+}
+
+/** False when there is nothing to restore, or somebody else does it. */
+async function restore(task: TaskFile, aside: string): Promise<boolean> {
+  if ((await sight(aside)) === null) return false;
+  try {
+    await placeNew(aside, taskPath(task));
+  } catch (error) {
+    if (isSystemError(error, "ENOENT")) return false;
+    throw error;
+  }
+  await rm(aside, { force: true });
+  return true;
+}
+
+function asidePath({ project, name }: TaskFile): string {
+  return join(inboxDir(project), `.${name}${ASIDE_SUFFIX}`);
+}
+
+/** Where the end of a run has a task's file while it finalises it. */
+function takenPath({ project }: TaskFile, run: string): string {
+  return join(inboxDir(project), `.${run}.taken`);
+}
+
+function ignoreMissing(error: unknown): void {
+  if (!isSystemError(error, "ENOENT")) throw error;
 }
 
 /** Whether a claimed task was taken back: its claim was removed from an inbox that is still there. */

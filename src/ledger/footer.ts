@@ -66,7 +66,7 @@ export function readFooter(text: string): ReadFooter | null {
 }
 
 function readRow(line: string): [[string, string]] | null {
-  const [, name, value] = /^\| ([\w-]+) \| (.*) \|$/.exec(line) ?? [];
+  const [, name, value] = /^\| ([\w-]+) \| (.*) \|$/s.exec(line) ?? [];
   return name === undefined || value === undefined ? null : [[name, value.replaceAll("\\|", "|")]];
 }
 

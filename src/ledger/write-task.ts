@@ -6,7 +6,7 @@ import type { Priority, TaskFile } from "../core/task.ts";
 import { inboxDir, taskPath } from "./layout.ts";
 import { placeNew } from "./place-new.ts";
 
-const FRONTMATTER = /^---[ \t]*\r?\n([\s\S]*?)\r?\n---[ \t]*(?=\r?\n|$)/;
+const FENCE = /^---(?!-)[^\r\n]*/;
 
 /** Puts a text into an inbox, whole, under a name that is not taken. Returns its path. */
 export async function writeTask(task: TaskFile, text: string): Promise<string> {
@@ -23,9 +23,11 @@ export async function writeTask(task: TaskFile, text: string): Promise<string> {
 
 /** A task's text with this priority in its frontmatter, which is made where there is none. */
 export function withPriority(text: string, priority: Priority): string {
-  const [whole, yaml] = FRONTMATTER.exec(text) ?? [];
-  if (whole === undefined) return `---\npriority: ${priority}\n---\n${text}`;
-  const header = parseDocument(yaml ?? "");
+  const bare = text.replace(/^\uFEFF/, "");
+  const [fence] = FENCE.exec(bare) ?? [];
+  if (fence === undefined) return `---\npriority: ${priority}\n---\n${bare}`;
+  const end = bare.indexOf("\n---");
+  const header = parseDocument(bare.slice(fence.length, end).replace(/\r$/, ""));
   header.set("priority", priority);
-  return `---\n${header.toString().trimEnd()}\n---${text.slice(whole.length)}`;
+  return `---\n${header.toString().trim()}${bare.slice(end)}`;
 }

@@ -1,13 +1,14 @@
 import { isSystemError, messageOf } from "../core/errors.ts";
 import type { TaskEvents } from "../core/events.ts";
 import type { TaskFile } from "../core/task.ts";
-import { unclaim } from "../ledger/claim.ts";
+import { restoreGivenBack, unclaim } from "../ledger/claim.ts";
 import { fingerprint, type Sighting } from "../ledger/completeness.ts";
 import { invalidMarker, isMarked, readMarker } from "../ledger/marker.ts";
 import { parseTask } from "../ledger/parse-task.ts";
 import { readTask } from "../ledger/read-task.ts";
 import { rejectTask } from "../ledger/shelve.ts";
-import type { Entry, TaskQueues } from "../queue/task-queues.ts";
+import type { Entry } from "../queue/task-ids.ts";
+import type { TaskQueues } from "../queue/task-queues.ts";
 
 /** A complete file in an inbox. */
 export interface Arrival {
@@ -68,6 +69,11 @@ export class Door {
   /** The tasks among these that the queue knows nothing of. */
   async withoutJob(tasks: readonly TaskFile[]): Promise<TaskFile[]> {
     return await this.#queues.withoutJob(tasks);
+  }
+
+  /** Brings back what a takeover that crashed left hidden. */
+  async restoreGivenBack(project: string): Promise<void> {
+    await restoreGivenBack(project);
   }
 
   /** Gives back claims that belong to no run and no job: what a crash between two steps left behind. */

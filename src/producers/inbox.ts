@@ -97,6 +97,7 @@ export class Inbox {
 
   /** In turn with the scans, as a rejection holds a claim for a moment that belongs to no job. */
   async #mend(): Promise<void> {
+    await this.#door.restoreGivenBack(this.project);
     const { claimed, delegated } = await readInbox(this.project);
     const marked = new Set(delegated);
     const lost = claimed.filter((name) => !marked.has(name));

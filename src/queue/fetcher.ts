@@ -2,18 +2,23 @@ import { Job, Queue, QueueEvents, Worker } from "bullmq";
 import type { Redis } from "ioredis";
 import type { z } from "zod";
 import { messageOf } from "../core/errors.ts";
+import { runId } from "../core/id.ts";
 import type { Service } from "../core/service.ts";
 import { connect, type RedisAddress } from "./connection.ts";
 import { keyPrefix } from "./names.ts";
-import { type DelegatedPayload, type Ending, type LocalPayload, readPayload } from "./payload.ts";
+import { type DelegatedPayload, type Ending, type LocalPayload, readPayload, taskPayload } from "./payload.ts";
 
-/** Long enough to outlast a restart of Redis or of the daemon, so that no job is handed out twice. */
-const LOCK_MS = 10 * 60_000;
+/**
+ * Outlasts whatever keeps a host away: a job is never handed out twice because time went by. What a host held that
+ * will not come back is taken over by name.
+ */
+const LOCK_MS = 30 * 24 * 60 * 60_000;
 const RENEW_MS = 60_000;
 const STALLED_CHECK_MS = 30_000;
 /** How often a job counts as stalled before BullMQ gives it up: never, attempts are ours to count. */
 const NEVER = 1_000_000;
 const SECOND_MS = 1_000;
+const WAITING: readonly string[] = ["waiting", "prioritized", "delayed"];
 
 /** What BullMQ says of a job that is gone, or whose lock is. */
 const NOT_OURS = /^Missing (key|lock) for job|^Lock mismatch for job|is not in the active state/;
@@ -122,6 +127,20 @@ export class Fetcher<Payload> implements Service {
     return taken.flat();
   }
 
+  /**
+   * Whether a job has gone on without a run: it waits, or was handed out again, be it to us. False for a job that ended
+   * with that run, and for an unknown one.
+   */
+  async isElsewhere(id: string, run: string): Promise<boolean> {
+    const job: Job | undefined = await Job.fromId(this.#worker, id);
+    if (job === undefined) return false;
+    const { earlierRuns } = readPayload(taskPayload, id, job.data);
+    if (runId(id, earlierRuns + job.attemptsStarted) !== run) return true;
+    const state = await job.getState();
+    if (state !== "active") return WAITING.includes(state);
+    return (await this.#redis.get(`${this.#queue.toKey(id)}:lock`)) !== this.#options.token;
+  }
+
   /** How many jobs are out now, whoever fetched them. */
   async activeCount(): Promise<number> {
     return await this.#queue.getActiveCount();
@@ -133,9 +152,17 @@ export class Fetcher<Payload> implements Service {
     return jobs.flatMap((job) => this.#readAny(job));
   }
 
-  /** The job is over: its task is done, or is over or elsewhere without having failed. */
-  async complete(id: string, result: Ending | { readonly result: "local" | "superseded" }): Promise<void> {
+  /** The job is over, and its task done or cancelled. */
+  async complete(id: string, result: Ending): Promise<void> {
     await this.#try(id, (job) => job.moveToCompleted(result, this.#options.token, false));
+  }
+
+  /** The job goes: its task has another one. */
+  async discard(id: string): Promise<void> {
+    await this.#try(id, async (job) => {
+      await job.moveToCompleted(null, this.#options.token, false);
+      await job.remove();
+    });
   }
 
   /** The job is over and its task failed. */

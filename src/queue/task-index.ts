@@ -1,9 +1,10 @@
+import { basename } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Queue } from "bullmq";
-import type { Redis } from "ioredis";
+import type { ChainableCommander, Redis } from "ioredis";
 import { QueueError } from "../core/errors.ts";
 import type { Service } from "../core/service.ts";
-import type { TaskState } from "../core/task.ts";
+import { TASK_STATES, type TaskState } from "../core/task.ts";
 import { connect, type RedisAddress } from "./connection.ts";
 import { DELEGATED_QUEUE, INBOX_QUEUE, keyPrefix, LOCAL_QUEUE } from "./names.ts";
 import { JOB_FIELDS, type TaskRow, toRow } from "./task-row.ts";
@@ -16,10 +17,20 @@ interface Place {
   readonly type: JobType;
 }
 
-/**
- * Where the tasks of each state are kept, in the order in which a task passes through: one that moves on while we read
- * is found in the later place, too.
- */
+/** A task's job, found in a place. */
+interface Entry extends Place {
+  readonly id: string;
+  readonly score: number;
+}
+
+export interface Page {
+  readonly total: number;
+  readonly rows: TaskRow[];
+}
+
+/** In the order in which a task passes through them: it is in the next before it leaves the one before. */
+const QUEUES: readonly QueueName[] = ["inbox", "delegated", "local"];
+/** Where the tasks of each state are kept. */
 const PLACES: Readonly<Record<TaskState, readonly Place[]>> = {
   waiting: places({
     inbox: ["wait", "prioritized", "active", "delayed"],
@@ -33,8 +44,9 @@ const PLACES: Readonly<Record<TaskState, readonly Place[]>> = {
   cancelled: places({ inbox: [], delegated: ["completed"], local: ["completed"] }),
   failed: places({ inbox: ["failed"], delegated: ["failed"], local: ["failed"] }),
 };
-const ALL_STATES = ["waiting", "delayed", "delegated", "running", "done", "cancelled", "failed"] as const;
 const OVER: readonly JobType[] = ["completed", "failed"];
+/** What BullMQ keeps as lists; the others are sorted by a score: urgency or time. */
+const LISTS: readonly JobType[] = ["wait", "active"];
 /** The newest finished jobs of a queue and a type that are ever listed. */
 const MAX_FINISHED = 10_000;
 
@@ -77,32 +89,58 @@ export class TaskIndex implements Service {
     });
   }
 
-  /** All tasks in these states: those that wait in the order in which they will run, the finished ones newest first. */
+  /** All tasks in these states: what goes on, what waits in the order in which it will run, the finished newest first. */
   async list(states: readonly TaskState[]): Promise<TaskRow[]> {
-    const rows = await this.#rows(states, MAX_FINISHED, "");
-    return rows.filter(({ state }) => states.includes(state));
+    return onlyOf(states, await this.#read(await this.#entries(states)));
   }
 
-  /** The first of them alone, at most so many of each place, without a look at the others. */
-  async first(states: readonly TaskState[], limit: number): Promise<{ total: number; rows: TaskRow[] }> {
-    const [rows, total] = await Promise.all([this.#rows(states, limit, "", limit), this.#count(states)]);
-    return { total, rows: rows.filter(({ state }) => states.includes(state)).slice(0, limit) };
+  /** A part of that list, without a look at the rest. */
+  async page(states: readonly TaskState[], offset: number, limit: number): Promise<Page> {
+    // A cancelled task's job is kept among those that are done.
+    if (states.includes("done") !== states.includes("cancelled")) {
+      const rows = await this.list(states);
+      return { total: rows.length, rows: rows.slice(offset, offset + limit) };
+    }
+    const entries = await this.#entries(states);
+    return { total: entries.length, rows: await this.#read(entries.slice(offset, offset + limit)) };
+  }
+
+  /** The first of them, at most so many of each place; the total is counted, not read. */
+  async first(states: readonly TaskState[], limit: number): Promise<Page> {
+    const [entries, total] = await Promise.all([this.#entries(states, limit), this.#count(states)]);
+    return { total, rows: onlyOf(states, await this.#read(entries)).slice(0, limit) };
   }
 
   /** The tasks whose id begins so. */
   async find(beginning: string): Promise<TaskRow[]> {
-    return await this.#rows(ALL_STATES, MAX_FINISHED, beginning);
+    return await this.#read((await this.#entries(TASK_STATES)).filter(({ id }) => id.startsWith(beginning)));
   }
 
-  async #rows(states: readonly TaskState[], finished: number, beginning: string, others = 0): Promise<TaskRow[]> {
-    const found = new Map<string, Place>();
-    for (const place of placesOf(states)) {
-      const isOver = OVER.includes(place.type);
-      const end = (isOver ? finished : others) - 1;
-      const ids: string[] = await this.#queues[place.queue].getRanges([place.type], 0, end, !isOver);
-      for (const id of ids) if (id.startsWith(beginning)) found.set(id, place);
-    }
-    return (await this.#read([...found])).sort(byState);
+  /** The tasks whose file has this name, in any project. */
+  async named(name: string): Promise<TaskRow[]> {
+    const entries = await this.#entries(TASK_STATES);
+    const labels = await this.#fields(entries, ["name"]);
+    const isNamed = (label: unknown) => typeof label === "string" && basename(label) === name;
+    return await this.#read(entries.filter((_, index) => isNamed(labels[index]?.[0])));
+  }
+
+  /** Each task once, in the last queue that has it, in the order of the list; of each place at most so many. */
+  async #entries(states: readonly TaskState[], limit = Number.POSITIVE_INFINITY): Promise<Entry[]> {
+    const places = placesOf(states);
+    // All at the same moment: a task that moves on between two looks would be missed.
+    const transaction = this.#redis.multi();
+    for (const place of places) this.#range(transaction, place, limit);
+    const answers = (await transaction.exec()) ?? [];
+    const found = places.flatMap((place, index) => entriesOf(place, strings(answers[index]?.[1])));
+    return [...new Map(found.map((entry) => [entry.id, entry])).values()].sort(byState);
+  }
+
+  #range(transaction: ChainableCommander, { queue, type }: Place, limit: number): void {
+    const key = this.#queues[queue].toKey(type);
+    // The first of a list is its last element.
+    if (LISTS.includes(type)) transaction.lrange(key, Number.isFinite(limit) ? -limit : 0, -1);
+    else if (OVER.includes(type)) transaction.zrevrange(key, 0, Math.min(limit, MAX_FINISHED) - 1, "WITHSCORES");
+    else transaction.zrange(key, 0, String(Number.isFinite(limit) ? limit - 1 : -1), "WITHSCORES");
   }
 
   async #count(states: readonly TaskState[]): Promise<number> {
@@ -114,31 +152,53 @@ export class TaskIndex implements Service {
     return counts.reduce((sum, count) => sum + count, 0);
   }
 
-  async #read(found: readonly (readonly [string, Place])[]): Promise<TaskRow[]> {
+  async #read(entries: readonly Entry[]): Promise<TaskRow[]> {
+    const values = await this.#fields(entries, JOB_FIELDS);
+    return entries.flatMap(({ id, queue, type }, index) => toRow(id, queue, type, values[index]) ?? []);
+  }
+
+  async #fields(entries: readonly Entry[], names: readonly string[]): Promise<unknown[][]> {
     const pipeline = this.#redis.pipeline();
-    for (const [id, { queue }] of found) pipeline.hmget(this.#queues[queue].toKey(id), ...JOB_FIELDS);
+    for (const { id, queue } of entries) pipeline.hmget(this.#queues[queue].toKey(id), ...names);
     const answers = (await pipeline.exec()) ?? [];
-    return found.flatMap(([id, { queue, type }], index) => toRow(id, queue, type, answers[index]?.[1]) ?? []);
+    return answers.map(([, values]) => (Array.isArray(values) ? values : []));
   }
 }
 
-function places(types: Readonly<Record<QueueName, readonly JobType[]>>): Place[] {
-  const queues = ["inbox", "delegated", "local"] as const;
-  return queues.flatMap((queue) => types[queue].map((type) => ({ queue, type })));
+function onlyOf(states: readonly TaskState[], rows: readonly TaskRow[]): TaskRow[] {
+  return rows.filter(({ state }) => states.includes(state));
 }
 
-/** Each place once, in order. */
+function entriesOf(place: Place, values: readonly string[]): Entry[] {
+  if (LISTS.includes(place.type)) return values.toReversed().map((id, index) => ({ ...place, id, score: index }));
+  return values.flatMap((id, index) => (index % 2 === 0 ? [{ ...place, id, score: Number(values[index + 1]) }] : []));
+}
+
+function strings(answer: unknown): string[] {
+  return Array.isArray(answer) ? answer.map(String) : [];
+}
+
+function places(types: Readonly<Record<QueueName, readonly JobType[]>>): Place[] {
+  return QUEUES.flatMap((queue) => types[queue].map((type) => ({ queue, type })));
+}
+
+/** Each place once, in the order in which a task passes through the queues. */
 function placesOf(states: readonly TaskState[]): Place[] {
-  const wanted = ALL_STATES.filter((state) => states.includes(state)).flatMap((state) => PLACES[state]);
-  return [...new Map(wanted.map((place) => [`${place.queue} ${place.type}`, place])).values()];
+  const wanted = states.flatMap((state) => PLACES[state]);
+  const once = [...new Map(wanted.map((place) => [`${place.queue} ${place.type}`, place])).values()];
+  return once.sort((a, b) => QUEUES.indexOf(a.queue) - QUEUES.indexOf(b.queue));
 }
 
 /** What goes on, what waits by its urgency, then what is over, the last first. */
-const SHOWN = ["running", "delegated", "waiting", "delayed", "over"] as const;
+function byState(a: Entry, b: Entry): number {
+  const difference = a.score - b.score;
+  return rank(a) - rank(b) || (OVER.includes(a.type) ? -difference : difference);
+}
 
-function byState(a: TaskRow, b: TaskRow): number {
-  const rank = ({ finishedAtMs, state }: TaskRow) =>
-    SHOWN.findIndex((shown) => shown === (finishedAtMs === null ? state : "over"));
-  const levels = a.state === "waiting" && b.state === "waiting" ? a.priority - b.priority : 0;
-  return rank(a) - rank(b) || (b.finishedAtMs ?? 0) - (a.finishedAtMs ?? 0) || levels;
+function rank({ queue, type }: Place): number {
+  if (OVER.includes(type)) return 5;
+  if (type === "delayed" && queue !== "inbox") return 4;
+  if (type === "prioritized") return 3;
+  if (type === "active" && queue !== "inbox") return queue === "local" ? 0 : 1;
+  return 2;
 }

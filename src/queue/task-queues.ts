@@ -1,24 +1,19 @@
 import { isDeepStrictEqual } from "node:util";
 import { type Job, type JobsOptions, Queue } from "bullmq";
 import type { Redis } from "ioredis";
-import { type EarlierRuns, newTaskId, taskKey } from "../core/id.ts";
+import { type EarlierRuns, taskKey } from "../core/id.ts";
 import type { Service } from "../core/service.ts";
 import { bullPriority, type TaskFile, taskLabel } from "../core/task.ts";
 import { type Backlog, readBacklog } from "./backlog.ts";
 import { connect, type RedisAddress } from "./connection.ts";
 import { DELEGATED_QUEUE, INBOX_QUEUE, keyPrefix, LOCAL_QUEUE } from "./names.ts";
 import { type DelegatedPayload, type LocalPayload, readPayload, type TaskPayload, taskPayload } from "./payload.ts";
+import { type Entry, nameTasks } from "./task-ids.ts";
 
 /** What became of a task that was handed in; busy = its name still runs, so it has to be handed in again later. */
 export interface Enqueued {
   readonly id: string;
   readonly state: "new" | "known" | "updated" | "busy";
-}
-
-/** A task to hand in, and the id that it had before, where its file was put back. */
-export interface Entry {
-  readonly payload: TaskPayload;
-  readonly id: string | null;
 }
 
 export interface TaskQueuesOptions {
@@ -70,10 +65,11 @@ export class TaskQueues implements Service {
   async enqueue(entries: readonly Entry[]): Promise<Enqueued[]> {
     const payloads = entries.map(({ payload }) => payload);
     const live = await Promise.all(payloads.map((payload) => liveId(taskKey(payload), [this.#local, this.#delegated])));
-    const fresh = await this.#withIds(entries.filter((_, index) => live[index] === null));
+    const news = entries.filter((_, index) => live[index] === null);
+    const fresh = await nameTasks(news, this.#inbox, [this.#local, this.#delegated]);
     const added = await this.#inbox.addBulk(fresh.map(({ payload, id }) => this.#job(id, payload)));
     const ids = new Map(
-      added.map((job, index) => [fresh[index]?.payload, { id: job.id ?? "", fresh: fresh[index]?.id === job.id }]),
+      added.map((job, index) => [news[index]?.payload, { id: job.id ?? "", fresh: fresh[index]?.id === job.id }]),
     );
     return await Promise.all(
       payloads.map(async (payload, index): Promise<Enqueued> => {
@@ -89,29 +85,6 @@ export class TaskQueues implements Service {
   async withoutJob(tasks: readonly TaskFile[]): Promise<TaskFile[]> {
     const ids = await Promise.all(tasks.map((task) => liveId(taskKey(task), this.#all)));
     return tasks.filter((_, index) => ids[index] === null);
-  }
-
-  /** A task that is put back has its id again, unless that one is another's. */
-  async #withIds(entries: readonly Entry[]): Promise<{ id: string; payload: TaskPayload }[]> {
-    const taken = new Set<string>();
-    const named: { id: string; payload: TaskPayload }[] = [];
-    for (const { id: earlier, payload } of entries) {
-      const isOurs = earlier !== null && !taken.has(earlier) && (await this.#clearOld(earlier, payload.project));
-      const id = isOurs ? earlier : newTaskId();
-      taken.add(id);
-      named.push({ id, payload });
-    }
-    return named;
-  }
-
-  /** Removes what is left of a task that was over. False when the id is in use, or another project's. */
-  async #clearOld(id: string, project: string): Promise<boolean> {
-    const jobs = await Promise.all(this.#all.map(async (queue) => ({ queue, data: await finishedData(queue, id) })));
-    const isOurs = ({ data }: { data: unknown }) =>
-      data === null || taskPayload.safeParse(data).data?.project === project;
-    if (!jobs.every(isOurs)) return false;
-    for (const { queue, data } of jobs) if (data !== null) await queue.remove(id);
-    return true;
   }
 
   /** Takes a waiting task out of the queue. Returns its id, or null when none was waiting. */
@@ -131,6 +104,8 @@ export class TaskQueues implements Service {
 
   /** Moves a task on to secutools. Repeating it is harmless. */
   async toDelegated(id: string, payload: DelegatedPayload): Promise<void> {
+    // One that came back from there is with the local pool already.
+    if ((await this.#local.getJob(id)) !== undefined) return;
     await this.#delegated.add(taskLabel(payload), payload, this.#jobOptions(id, payload));
   }
 
@@ -217,13 +192,6 @@ export class TaskQueues implements Service {
 function isSamePlace({ header: before }: TaskPayload, { header: after }: TaskPayload): boolean {
   const { title: _title, tags: _tags, timeoutMs: _timeoutMs, ...deciding } = after;
   return isDeepStrictEqual({ ...before, ...deciding }, before);
-}
-
-/** The data of a job that is over, null where there is none, undefined for one that is not over. */
-async function finishedData(queue: Queue, id: string): Promise<unknown> {
-  const job: Job | undefined = await queue.getJob(id);
-  if (job === undefined) return null;
-  return job.finishedOn === undefined ? undefined : job.data;
 }
 
 /** Not so a job that has just ended: its file went with it, and BullMQ would remove its record. */

@@ -2,6 +2,7 @@ import { z } from "zod";
 import { parseJson } from "../core/json.ts";
 import { PROVIDERS } from "../core/route.ts";
 import { bullPriority, type TaskFile, type TaskState } from "../core/task.ts";
+import { FOREVER_MS } from "../core/verdict.ts";
 import { ending, taskPayload } from "./payload.ts";
 
 /** The fields of a job's hash that a row is made of, in the order in which they are read. */
@@ -17,9 +18,10 @@ const anyPayload = taskPayload.extend({
 });
 type AnyPayload = z.infer<typeof anyPayload>;
 
-const ms = z.coerce.number().nullable();
+const atMs = z.coerce.number().max(FOREVER_MS);
+const ms = atMs.nullable();
 const text = z.string().nullable();
-const fields = z.tuple([text, z.coerce.number(), ms, ms, text, text]);
+const fields = z.tuple([text, atMs, ms, ms, text, text]);
 
 /** A task as the queue knows it. Times in ms since the epoch; null = not known, or not so far. */
 export interface TaskRow {

@@ -8,7 +8,33 @@ export interface HttpServerOptions extends GuardOptions {
   readonly port: number;
   /** Who answers until somebody else is named. */
   readonly listener: RequestListener;
+  /** How long a client may take; the defaults unless given. */
+  readonly limits?: ServerLimits;
 }
+
+/** What a slow client may hold. All times are in ms. */
+interface ServerLimits {
+  /** For the headers of a request. */
+  readonly headersMs: number;
+  /** For the whole of a request. */
+  readonly requestMs: number;
+  /** From an answer to the next request. */
+  readonly keepAliveMs: number;
+  /** Without a byte in either direction; streams of events have a heartbeat. */
+  readonly idleMs: number;
+  readonly connections: number;
+  /** How often the first two are looked at. */
+  readonly checkMs: number;
+}
+
+const LIMITS: ServerLimits = {
+  headersMs: 10_000,
+  requestMs: 30_000,
+  keepAliveMs: 5_000,
+  idleMs: 120_000,
+  connections: 1_000,
+  checkMs: 5_000,
+};
 
 /** The daemon's HTTP server. @throws {QueueError} SERVER_OPEN, SERVER_FAILED from start */
 export class HttpServer implements Service {
@@ -43,13 +69,29 @@ export class HttpServer implements Service {
         hint: "set CCL_QUEUE_TOKEN, or server.host to 127.0.0.1",
       });
     }
-    const server = createServer((request, response) => this.#listener(request, response));
+    const server = this.#create();
     await new Promise<void>((resolve, reject) => {
       server.once("listening", resolve);
       server.once("error", (error) => reject(notListening(error, host, port)));
       server.listen(port, host);
     });
     this.#server = server;
+  }
+
+  #create(): Server {
+    const { headersMs, requestMs, keepAliveMs, idleMs, connections, checkMs } = this.#options.limits ?? LIMITS;
+    const server = createServer(
+      {
+        headersTimeout: headersMs,
+        requestTimeout: requestMs,
+        keepAliveTimeout: keepAliveMs,
+        connectionsCheckingInterval: checkMs,
+      },
+      (request, response) => this.#listener(request, response),
+    );
+    server.setTimeout(idleMs);
+    server.maxConnections = connections;
+    return server;
   }
 
   async stop(): Promise<void> {

@@ -69,7 +69,7 @@ export class PoolHold {
   async raise(hold: Hold): Promise<void> {
     this.#isProbing = false;
     const before = this.#hold;
-    const isLater = before === null || hold.untilMs > before.untilMs;
+    const isLater = before === null || hold.untilMs > before.untilMs || isOtherWord(hold, before);
     if (!isLater && this.#isKept) return;
     this.#hold = isLater ? { ...hold, sinceMs: before?.sinceMs ?? hold.sinceMs } : before;
     this.#isKept = false;
@@ -98,4 +98,9 @@ export class PoolHold {
     this.#told = this.#hold;
     this.#options.onChange(this.#hold);
   }
+}
+
+/** Somebody who holds it again may have another reason. */
+function isOtherWord(hold: Hold, before: Hold): boolean {
+  return hold.kind === "manual" && hold.message !== before.message;
 }

@@ -19,6 +19,8 @@ export interface TmuxWorkerOptions {
 const POLL_MS = 1_000;
 /** How often missing sessions are made when no job asks for one. */
 const RECONCILE_MS = 60_000;
+/** How often it is made sure that the jobs at hand are still ours, and that those that are ours are at hand. */
+const LOST_MS = 10_000;
 /** How long a run that is being finished may hold up a stop: the next start goes on with it. */
 const STOP_MS = 1_000;
 
@@ -38,12 +40,17 @@ export class TmuxWorker implements Service {
   async start(): Promise<void> {
     if (this.#timers.length > 0) return;
     const { fetcher, pool, hold, runs, onError } = this.#options;
+    const setRight = coalesce(async () => {
+      await runs.giveUpLost();
+      await runs.putBackStrays();
+    });
     await hold.load();
     await pool.reconcile();
     for (const run of await runs.recover(await fetcher.takeBack(), this.#abort.signal)) this.#follow(run);
     fetcher.onWork(() => this.#wake());
     this.#timers.push(setInterval(() => this.#wake(), POLL_MS));
     this.#timers.push(setInterval(() => void pool.reconcile().catch(onError), RECONCILE_MS));
+    this.#timers.push(setInterval(() => void setRight().catch(onError), LOST_MS));
     this.#wake();
   }
 

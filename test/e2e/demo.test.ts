@@ -11,6 +11,7 @@ const ROOT = new URL("../..", import.meta.url).pathname;
 const NEEDED = [
   "src",
   "dist",
+  "assets",
   "libexec",
   "scripts",
   "package.json",
@@ -59,6 +60,8 @@ test("npm start without a configuration does the sample tasks before one's eyes,
     expect(first.output()).toMatch(new RegExp(`s {2}demo/notes.md {2}.*${step}`));
   }
   expect(first.output()).toContain("now demo/.agent-queue/done/hello.md");
+  const [, page = ""] = /open the dashboard +(http:\S+)$/m.exec(first.output()) ?? [];
+  expect(await (await fetch(page)).text()).toContain("demo/hello.md");
   expect((await readdir(join(dir, "demo", ".agent-queue", "done"))).sort()).toEqual(["hello.md", "notes.md"]);
   expect(await readFile(join(dir, "demo", "haiku.txt"), "utf8")).toContain("Soon the line is gone.");
 

@@ -59,7 +59,11 @@ const statusWhen = async (what: string, isSo: (found: Status) => boolean) =>
 const submits = async () => (await queue.witness()).filter(({ event }) => event === "submit");
 const inbox = () => join(queue.project, ".agent-queue", "inbox");
 const inFailed = (name: string) => join(queue.project, ".agent-queue", "failed", name);
-const cancelled = (name: string) => ({ code: 0, output: `cancelled alpha/${name}; now ${inFailed(name)}\n` });
+/** What a name can do to a terminal is not printed. */
+const cancelled = (name: string) => ({
+  code: 0,
+  output: `cancelled alpha/${name}; now ${inFailed(name)}`.replace(/\n/g, " ").concat("\n"),
+});
 
 /** The only session has an agent that never ends, and these tasks wait. */
 async function startBusy(...waiting: readonly string[]): Promise<void> {
@@ -163,13 +167,13 @@ describe("ccl-queue cancel", () => {
     }
   });
 
-  test("takes several, one after the other, until one cannot be cancelled", async () => {
+  test("takes several, one after the other, also after one that cannot be cancelled", async () => {
     await startBusy("a.md", "b.md", "c.md", "d.md");
     const { code, output } = await ccl("cancel", ["a.md", "b.md", "missing.md", "c.md"]);
-    expect(code).toBe(1);
-    expect(output).toContain(cancelled("a.md").output + cancelled("b.md").output);
+    expect(code).toBe(3);
+    for (const name of ["a.md", "b.md", "c.md"]) expect(output).toContain(cancelled(name).output);
     expect(output).toMatch(/^ccl-queue: no waiting or running task is called missing\.md \[TASK_UNKNOWN\]\n {2}name/m);
-    expect(await queue.names("failed")).toEqual(["a.md", "b.md"]);
+    expect(await queue.names("failed")).toEqual(["a.md", "b.md", "c.md"]);
   });
 
   test("takes names with whatever a name may hold, after -- also a dash", async () => {
@@ -188,7 +192,7 @@ describe("ccl-queue cancel", () => {
     expect(await queue.names("failed")).toEqual(names.toSorted());
   });
 
-  test("ends with 1 for what is no task, and does nothing", async () => {
+  test("ends with 3 for what is no task, and does nothing", async () => {
     await startBusy("x.md");
     await writeFile(join(queue.project, "x.md"), "mine\n");
     await writeFile(join(queue.project, ".agent-queue", "x.md"), "mine\n");
@@ -207,20 +211,20 @@ describe("ccl-queue cancel", () => {
     ];
     for (const text of texts) {
       const said = await ccl("cancel", [text], inbox());
-      expect({ text, ...said }).toEqual({ text, code: 1, output: expect.stringContaining("[TASK_UNKNOWN]") });
+      expect({ text, ...said }).toEqual({ text, code: 3, output: expect.stringContaining("[TASK_UNKNOWN]") });
     }
     expect(await queue.names("inbox")).toEqual(["busy.md.dispatched", "x.md"]);
     expect(await queue.names("failed")).toEqual([]);
     expect((await statusNow()).queues.local).toMatchObject({ waiting: 1, active: 1 });
   });
 
-  test("ends with 1 for a name in two projects, names both, and does nothing", async () => {
+  test("ends with 3 for a name in two projects, names both, and does nothing", async () => {
     await startBusy("same.md");
     const beta = join(queue.dir, "projects", "beta");
     await mkdir(join(beta, ".agent-queue", "inbox"), { recursive: true });
     await queue.drop("same.md", "of beta\n", beta);
     const { code, output } = await ccl("cancel", ["same.md"]);
-    expect(code).toBe(1);
+    expect(code).toBe(3);
     expect(output).toMatch(/same\.md may mean (alpha|beta)\/same\.md, (alpha|beta)\/same\.md \[TASK_AMBIGUOUS\]/);
     expect(output).toContain("site/fix.md");
     expect(await queue.names("failed")).toEqual([]);
@@ -234,7 +238,7 @@ describe.each(["status", "cancel"])("ccl-queue %s without a daemon that answers"
 
   test("tells that none runs, also where one was killed", async () => {
     queue = await prepareQueue();
-    const none = { code: 1, output: expect.stringMatching(/\[DAEMON_NOT_RUNNING\]\n {2}start it: ccl-queue start\n$/) };
+    const none = { code: 4, output: expect.stringMatching(/\[DAEMON_NOT_RUNNING\]\n {2}start it: ccl-queue start\n$/) };
     expect(await ccl(verb, args)).toEqual(none);
     const daemon = await start();
     daemon.signal("SIGKILL");
@@ -252,7 +256,7 @@ describe.each(["status", "cancel"])("ccl-queue %s without a daemon that answers"
       const each = await ccl(verb, args);
       return each.output.includes("DAEMON_NOT_RUNNING") ? null : each;
     });
-    expect(said).toEqual({ code: 1, output: "ccl-queue: the daemon is starting [DAEMON_STARTING]\n" });
+    expect(said).toEqual({ code: 4, output: "ccl-queue: the daemon is starting [DAEMON_STARTING]\n" });
   });
 
   test("tells that there is no configuration to find one by", async () => {

@@ -9,6 +9,7 @@ import { connect } from "../../src/queue/connection.ts";
 import { Counters } from "../../src/queue/counters.ts";
 import { type Gate, openGate } from "./gate.ts";
 import { type FixtureOptions, prepareQueue, type QueueFixture } from "./queue-fixture.ts";
+import { redisOf } from "./test-redis.ts";
 
 export const KEY = "key-1";
 
@@ -61,8 +62,8 @@ export async function prepareDelegation(options: DelegationOptions = {}): Promis
   const platform = await startSecutools({ key: KEY, delayMs: 50, ...platformOptions });
   const gate = await openGate(platform.url);
   const queue = await prepareQueue({ ...rest, secutools: { url: gate.url, key, poll, more } });
-  const { workspace, stateDir } = queue.config;
-  const address = { socket: join(stateDir, "redis.sock") };
+  const { workspace } = queue.config;
+  const address = redisOf(queue.config);
   const marker = (name: string) => join(queue.project, ".agent-queue", "inbox", `${name}.delegated`);
   const events = <Type extends TaskEvent["type"]>(type: Type) =>
     queue.events.filter((event): event is EventOf<Type> => event.type === type);

@@ -9,6 +9,7 @@ import type { TaskEvent } from "../../src/core/events.ts";
 import type { Hold } from "../../src/core/verdict.ts";
 import { agentLog, type Witness } from "./agent-log.ts";
 import { environmentWith } from "./environment.ts";
+import { ownDatabase } from "./test-redis.ts";
 import { until } from "./until.ts";
 
 const AGENT = new URL("../../demo/agent.js", import.meta.url).pathname;
@@ -34,6 +35,8 @@ export interface FixtureOptions {
     readonly poll?: string;
     readonly more?: string;
   };
+  /** What clients of the server have to show; nothing unless said. */
+  readonly token?: string;
   /** The clock that holds and delegated tasks go by. */
   readonly now?: () => number;
   /** The real Claude Code in place of the scripted agent, in exactly this environment. */
@@ -82,7 +85,11 @@ export async function prepareQueue(options: FixtureOptions = {}): Promise<QueueF
   const configFile = await writeConfig(dir, socket, options);
   const config = loadConfig(
     configFile,
-    environmentWith({ home: join(dir, "home"), secutoolsApiKey: options.secutools?.key ?? null }),
+    environmentWith({
+      home: join(dir, "home"),
+      secutoolsApiKey: options.secutools?.key ?? null,
+      token: options.token ?? null,
+    }),
   );
   const log = join(dir, "agents.jsonl");
   const events: TaskEvent[] = [];
@@ -158,11 +165,16 @@ async function writeConfig(dir: string, socket: string, options: FixtureOptions)
       ? `claude: { command: ${process.execPath}, args: ["${AGENT}", --dangerously-skip-permissions], ${limits} }`
       : `claude: { command: ${options.claude.command}, ${limits} }`,
     "server: { port: 0 }",
+    ...redisLine(await ownDatabase()),
     ...secutoolsLine(options.secutools),
     options.yaml ?? `pool: { autonomous: { min: ${sessions}, max: ${sessions} } }`,
   ];
   await writeFile(file, lines.join("\n"));
   return file;
+}
+
+function redisLine(redis: { readonly url: string } | null): string[] {
+  return redis === null ? [] : [`redis: { url: "${redis.url}" }`];
 }
 
 function secutoolsLine(secutools: FixtureOptions["secutools"]): string[] {

@@ -339,7 +339,7 @@ describe("who may ask", () => {
     queue = await prepareQueue();
     cleanups.push(async () => await queue.stop());
     const app = new App({
-      config: { ...queue.config, server: { ...server, port: 0 } },
+      config: { ...queue.config, server: { ...queue.config.server, ...server, port: 0 } },
       environment: childEnvironment(queue.environment),
       onError: (error) => queue.errors.push(error),
       onHold: () => {},

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { afterEach, expect, test } from "vitest";
 import { connect } from "../../src/queue/connection.ts";
 import { type QueueFixture, startQueue } from "../helpers/queue-fixture.ts";
+import { redisOf } from "../helpers/test-redis.ts";
 import { until } from "../helpers/until.ts";
 
 let queue: QueueFixture;
@@ -16,8 +17,8 @@ test("waiting tasks that Redis has forgotten are enqueued again, running ones go
   await until("it runs", async () => (await submits()).length === 1);
   for (const name of ["a.md", "b.md"]) await queue.drop(name, `${name}\n`);
   await until("both wait", () => queue.events.filter(({ type }) => type === "routed").length === 3);
-  const redis = connect({ socket: join(queue.config.stateDir, "redis.sock") });
-  await redis.flushall();
+  const redis = connect(redisOf(queue.config));
+  await redis.flushdb();
   redis.disconnect();
   expect(await queue.settled("done", 3, 20_000)).toEqual(["a.md", "b.md", "running.md"]);
   expect(await submits()).toHaveLength(3);

@@ -10,7 +10,7 @@ import { environmentWith } from "../helpers/environment.ts";
 
 const ENVIRONMENT = environmentWith({ home: "/home/op" });
 
-/** The design's two blocks, word for word: the earlier daemon's keys, and ours; claude has two more since. */
+/** The design's two blocks, word for word: the earlier daemon's keys, and ours; claude has two more since, and notify came later. */
 const EARLIER = `
 pool:
   shared_projects_dir: ~/projects
@@ -26,7 +26,9 @@ redis: { url: null }                            # null = embedded
 tmux: { socket_name: default }                  # tmux -L NAME; default = the operators' own server
 claude: { command: claude, args: [--dangerously-skip-permissions], models: { critical: opus, default: sonnet }, attempts: 3, backoff: 10s, timeout: 2h, attention_timeout: 1h }
 secutools: { url: null, poll_interval: 30s, concurrency: 20, rate_limit: 50, max_age: 24h, auto: { low: gpu, medium: gemini, high: claude-api, none: gemini } }
-server: { host: 127.0.0.1, port: 8420 }
+notify: { webhook: null, command: null, on: [failed, attention, hold] }
+server: { host: 127.0.0.1, port: 8420, read_only: false }
+hosts: { gone_after: 60s }
 retention: { jobs: 30d, runs: 30d }
 `;
 const LEAST = "dispatcher: { projects_dir: ~/projects }\n";
@@ -61,7 +63,9 @@ const EXPECTED: Config = {
     maxAgeMs: 86_400_000,
     auto: { low: "gpu", medium: "gemini", high: "claude-api", none: "gemini" },
   },
-  server: { host: "127.0.0.1", port: 8420, token: null },
+  notify: { webhook: null, webhookSecret: null, command: null, on: ["failed", "attention", "hold"] },
+  server: { host: "127.0.0.1", port: 8420, token: null, readOnly: false },
+  goneAfterMs: 60_000,
   retention: { jobsMs: 2_592_000_000, runsMs: 2_592_000_000 },
 };
 
@@ -155,6 +159,7 @@ claude:
   backoff: 500ms
   timeout: 90m
   attention_timeout: 15m
+hosts: { gone_after: 3m }
 retention: { jobs: 1d, runs: 2d }
 `);
   expect(config).toEqual({
@@ -172,6 +177,7 @@ retention: { jobs: 1d, runs: 2d }
       timeoutMs: 5_400_000,
       attentionTimeoutMs: 900_000,
     },
+    goneAfterMs: 180_000,
     retention: { jobsMs: 86_400_000, runsMs: 172_800_000 },
   });
 });

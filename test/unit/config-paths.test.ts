@@ -50,6 +50,7 @@ state_dir: state
 pool: { shared_projects_dir: shared, dedicated: [{ project: site }, { project: ~/blog }] }
 dispatcher: { projects_dir: projects }
 claude: { command: bin/claude }
+notify: { command: [bin/tell, a/b] }
 `);
     expect(config).toMatchObject({
       stateDir: join(dir, "state"),
@@ -57,6 +58,7 @@ claude: { command: bin/claude }
       projectsDir: join(dir, "projects"),
       dedicated: [{ project: join(dir, "site") }, { project: "/home/op/blog" }],
       claude: { command: join(dir, "bin/claude") },
+      notify: { command: [join(dir, "bin/tell"), "a/b"] },
     });
   });
 

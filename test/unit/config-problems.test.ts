@@ -72,7 +72,7 @@ describe("an unknown key is refused", () => {
     expect(paths).toEqual(
       expect.arrayContaining(["", "pool", "pool.autonomous", "pool.dedicated.0", "claude.models", "secutools.auto"]),
     );
-    expect(paths).toHaveLength(13);
+    expect(paths).toHaveLength(15);
   });
 
   test.each([
@@ -141,7 +141,18 @@ describe("a value that cannot be", () => {
     ["secutools: { max_age: x }", "secutools.max_age: expected a duration"],
     ["secutools: { auto: { low: gpt } }", "secutools.auto.low: "],
     ["secutools: { url: here }", "secutools.url: "],
+    ["notify: { webhook: here }", "notify.webhook: "],
+    ["notify: { webhook: 'ftp://h/x' }", "notify.webhook: "],
+    ["notify: { webhook: 'https://me@h/x' }", "notify.webhook: must not hold a user name or a password"],
+    ["notify: { webhook: 'https://:s@h/x' }", "notify.webhook: must not hold a user name or a password"],
+    ["notify: { command: notify-me }", "notify.command: "],
+    ["notify: { command: [] }", "notify.command.0: "],
+    ["notify: { command: [''] }", "notify.command.0: "],
+    ["notify: { command: ['/bin/true', 1] }", "notify.command.1: "],
+    ["notify: { on: failed }", "notify.on: "],
+    ["notify: { on: [fail] }", "notify.on.0: "],
     ["server: { port: 65536 }", "server.port: "],
+    ["server: { read_only: 1 }", "server.read_only: "],
     ["workspace: a b", "workspace: may hold letters, digits, ., - and _ only"],
     ["workspace: '{a}'", "workspace: may hold letters, digits, ., - and _ only"],
     ["tmux: { socket_name: 'a/b' }", "tmux.socket_name: may hold letters, digits, - and _ only"],
@@ -191,6 +202,8 @@ describe("the least and the most that a value may be", () => {
     `${LEAST}server: { host: "0", port: 0 }`,
     `${LEAST}server: { port: 65535 }`,
     `${LEAST}redis: { url: r }`,
+    `${LEAST}notify: { webhook: "http://h", command: ["x", ""], on: [] }`,
+    `${LEAST}notify: { webhook: "https://h/x?y=z", on: [done, failed, attention, hold] }`,
     `${LEAST}retention: { jobs: 1ms, runs: 3650d }`,
   ])("%s", (yaml) => {
     writeFileSync(file, yaml);

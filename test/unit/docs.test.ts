@@ -5,20 +5,34 @@ import { fileURLToPath } from "node:url";
 import { describe, expect, test, vi } from "vitest";
 import { parse } from "yaml";
 import { z } from "zod";
+import { SHELLS } from "../../src/cli/completion/shells.ts";
+import { ok } from "../../src/cli/doctor/check.ts";
+import { CHECKS } from "../../src/cli/doctor/run-checks.ts";
+import { EXIT } from "../../src/cli/exit.ts";
 import { createProgram } from "../../src/cli/program.ts";
+import { routingOf } from "../../src/cli/route.ts";
 import { loadConfig } from "../../src/config/config.ts";
-import { childEnvironment, readEnvironment } from "../../src/config/environment.ts";
+import { childEnvironment, readEnvironment, readTerminal } from "../../src/config/environment.ts";
 import { configSchema } from "../../src/config/schema.ts";
 import { delegationCounts, delegationStatusSchema } from "../../src/control/delegation-status.ts";
+import { hostView } from "../../src/control/hosts.ts";
+import { overview } from "../../src/control/overview.ts";
+import { screenView, sessionView } from "../../src/control/session-view.ts";
 import { statusSchema } from "../../src/control/status.ts";
+import { taskDetail, taskDraft, taskFilter, taskLog, taskPage, taskView } from "../../src/control/task-view.ts";
 import { ERROR_CODES, type ErrorCode, QueueError } from "../../src/core/errors.ts";
 import { runEnd } from "../../src/core/outcome.ts";
 import { PROVIDERS } from "../../src/core/route.ts";
+import { TASK_STATES } from "../../src/core/task.ts";
 import { parseTask } from "../../src/ledger/parse-task.ts";
 import { decide } from "../../src/router/decide.ts";
 import { createApi } from "../../src/server/api.ts";
+import { Attempts } from "../../src/server/attempts.ts";
 import { guard } from "../../src/server/guard.ts";
+import { createLogin } from "../../src/server/login.ts";
+import { Metrics } from "../../src/server/metrics.ts";
 import { runSettings } from "../../src/workers/claude/settings.ts";
+import { controlsThat, quietParts } from "../helpers/api-controls.ts";
 import { environmentWith } from "../helpers/environment.ts";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
@@ -127,7 +141,7 @@ describe("docs/configuration.md", () => {
   });
 });
 
-/** The names that `readEnvironment` asks the environment for. */
+/** The names that the environment is asked for. */
 function variablesRead(): string[] {
   const names = new Set<string>();
   const real = process.env;
@@ -139,6 +153,7 @@ function variablesRead(): string[] {
   });
   try {
     readEnvironment();
+    readTerminal();
   } finally {
     process.env = real;
   }
@@ -148,7 +163,7 @@ function variablesRead(): string[] {
 /** Whether another value of a key leads to another configuration. */
 function hasEffect(name: string): boolean {
   const base = { dispatcher: { projects_dir: "/p" } };
-  const other = ["7s", "x", "http://127.0.0.1:7", "gpu", "gemini", 9, 11, ["x"], [{ project: "/q" }]]
+  const other = ["7s", "x", "http://127.0.0.1:7", "gpu", "gemini", 9, 11, true, ["x"], ["done"], [{ project: "/q" }]]
     .map((value) => withKey(base, name.split("."), value))
     .filter((file) => configSchema.safeParse(file).success);
   if (other.length === 0) throw new Error(`no value was found that ${name} takes: add one`);
@@ -213,15 +228,39 @@ describe("docs/cli.md", () => {
   test("has every verb, and no other", () => {
     const [listed = ""] = read(page).split(/^## /m);
     expect(rows(listed, "verb").map(([verb = ""]) => codes(linkText(verb)).join())).toEqual(names);
-    expect([...read(page).matchAll(/^## (.+)$/gm)].map(([, heading]) => heading)).toEqual(names);
+    const headings = [...read(page).matchAll(/^## (.+)$/gm)].map(([, heading]) => heading);
+    expect(headings).toEqual(["Names", "Output", "Exit codes", ...names]);
   });
 
   test.each(names)("has how %s is called, and each of its options", (name) => {
     const verb = verbs.find((each) => each.name() === name);
     const about = section(page, name);
-    expect(/^```\n(.+)\n```$/m.exec(about)?.[1]).toBe(`ccl-queue ${name} ${verb?.usage()}`);
+    const called = [name, ...(verb?.aliases() ?? [])].join("|");
+    expect(/^```\n(.+)\n```$/m.exec(about)?.[1]).toBe(`ccl-queue ${called} ${verb?.usage()}`);
     const shown = verb?.options.filter(({ hidden }) => !hidden);
     expect(firstCodes(about, "option")).toEqual(shown?.map(({ flags }) => flags));
+  });
+
+  test("has each exit code, and no other", () => {
+    expect(firstCodes(section(page, "Exit codes"), "code")).toEqual(Object.values(EXIT).map(String));
+  });
+
+  test("has the states of a task, the checks of doctor and the shells", () => {
+    expect(firstCodes(section(page, "list"), "state")).toEqual([...TASK_STATES]);
+    expect(firstCodes(section(page, "doctor"), "check").toSorted()).toEqual(
+      ["config", ...CHECKS.map(({ name }) => name)].toSorted(),
+    );
+    expect(firstCodes(section(page, "completion"), "shell").filter((code) => !code.includes(" "))).toEqual([...SHELLS]);
+  });
+
+  test("has each field of what route and doctor print as JSON", () => {
+    const parsed = parseTask(Buffer.from("Do it."));
+    if (!parsed.ok) throw new Error(parsed.reason);
+    expect(firstCodes(section(page, "route"), "field")).toEqual(Object.keys(routingOf(parsed.header, [], null)));
+    expect(firstCodes(section(page, "doctor"), "field")).toEqual([
+      "ok",
+      ...Object.keys({ check: "", ...ok("well") }).map((field) => `checks[].${field}`),
+    ]);
   });
 
   test("has the verdicts, the worst first, and the states of a session", () => {
@@ -230,27 +269,73 @@ describe("docs/cli.md", () => {
     expect(firstCodes(section(page, "status"), "state")).toEqual(sessions.element.shape.state.options);
   });
 
-  test("shows the columns that status prints", () => {
-    const [, columns = ""] = /table\(\[\[([^\]]+)\]/.exec(read("src/cli/status.ts")) ?? [];
+  test.each([
+    ["status", "status"],
+    ["status", "hosts"],
+    ["sessions", "sessions"],
+    ["list", "list"],
+  ])("shows the columns that %s prints (src/cli/%s.ts)", (verb, file) => {
+    const [, columns = ""] = /\[("[A-Z ]+"(?:,\s*"[A-Z ]+")+)\]/.exec(read(`src/cli/${file}.ts`)) ?? [];
     const printed = [...columns.matchAll(/"([^"]+)"/g)].map(([, column]) => column);
-    const shown = section(page, "status")
+    const shown = section(page, verb)
       .split("\n")
-      .find((line) => line.startsWith("SESSION"));
-    expect(shown?.split(/ {2,}/)).toEqual(printed);
+      .map((line) => line.split(/ {2,}/));
+    expect(printed.length).toBeGreaterThan(3);
+    expect(shown).toContainEqual(printed);
   });
 });
 
 describe("docs/http-api.md", () => {
   const page = "docs/http-api.md";
 
-  test("has each route with who may use it, and no other", () => {
+  test("has each route with who may use it, and no other", async () => {
     const { routes } = apiThatMeets(new Error("nobody asks"));
-    const guardedFrom = routes.findIndex(({ method }) => method === "ALL");
-    expect(guardedFrom).toBeGreaterThan(-1);
-    const served = routes.flatMap(({ method, path }, index) =>
-      method === "ALL" ? [] : [[`\`${method} ${path}\``, index < guardedFrom ? "everyone" : "guarded"]],
-    );
+    const own = routes.filter(({ method }) => method !== "ALL");
+    const names = [...new Set(own.map(({ method, path }) => `${method} ${path}`))];
+    const served = await Promise.all(names.map(async (name) => [`\`${name}\``, await whoMay(name)]));
     expect(rows(section(page, "Routes"), "route").map(([route, who]) => [route, who])).toEqual(served);
+  });
+
+  test("has each route that the description for programs has, and pages besides", async () => {
+    const answer = await askRight(apiThatMeets(new Error("nobody asks")), "/openapi.json");
+    const { paths } = z
+      .object({ paths: z.record(z.string(), z.record(z.string(), z.unknown())) })
+      .parse(await answer.json());
+    const described = Object.entries(paths).flatMap(([path, methods]) =>
+      Object.keys(methods).map((method) => `${method.toUpperCase()} ${path.replaceAll(/\{(\w+)\}/g, ":$1")}`),
+    );
+    const pages = ["GET /login", "POST /login", "POST /logout", "GET /openapi.json"];
+    expect(firstCodes(section(page, "Routes"), "route").sort()).toEqual([...described, ...pages].sort());
+  });
+
+  test("has each parameter of a list, and each key of a new task", () => {
+    expect(firstCodes(section(page, "Tasks"), "parameter")).toEqual(Object.keys(taskFilter.shape));
+    expect(firstCodes(section(page, "Add"), "key").sort()).toEqual(Object.keys(taskDraft.shape).sort());
+  });
+
+  const OWN_FIELDS: [string, z.ZodType, RegExp][] = [
+    ["Hosts", z.object({ hosts: z.array(hostView) }), /^hosts$|^hosts\[\]\.sessions\./],
+    [
+      "Overview",
+      overview,
+      /^(?:status|sessions\[\])\.(?!screen$)|^\w+\.tasks\[\]|^(?:waiting|delayed|delegated|finished)$/,
+    ],
+    ["Tasks", taskPage, /^tasks$/],
+    ["Task", taskDetail, new RegExp(`^(?:timeline|(?:${Object.keys(taskView.shape).join("|")})(?:\\.\\w+)?)$`)],
+    ["Log", taskLog, /^lines$/],
+    ["Sessions", z.object({ ...screenView.shape, sessions: z.array(sessionView) }), /^sessions$|^sessions\[\]\.run\./],
+  ];
+
+  test.each(OWN_FIELDS)("has each field of its section %s, and no other", (heading, schema, elsewhere) => {
+    const fields = new Set(fieldsOf(z.toJSONSchema(schema)).filter((field) => !elsewhere.test(field)));
+    expect(firstCodes(section(page, heading), "field").sort()).toEqual([...fields].sort());
+  });
+
+  test("has each type of event", () => {
+    const types = [...read("src/core/events.ts").matchAll(/readonly type: "(\w+)"/g)].map(([, type]) => type);
+    expect(firstCodes(section(page, "Events"), "event")).toEqual(["task", "hold"]);
+    const [, steps = ""] = /A task's steps are ([^.]+)\./.exec(section(page, "Events")) ?? [];
+    expect(codes(steps)).toEqual(types);
   });
 
   test("has each field of a status, and no other", () => {
@@ -294,12 +379,35 @@ function fieldsOf(schema: unknown, name = ""): string[] {
 }
 
 /** The API where every question meets this error. */
-function apiThatMeets(error: Error, token: string | null = "right") {
-  const asked = async () => {
-    throw error;
-  };
-  const controls = { status: asked, delegationStatus: asked, cancel: asked };
-  return createApi({ controls, guard: guard({ host: "127.0.0.1", token }), onError: () => {} });
+function apiThatMeets(error: Error, token: string | null = "right", more: { readonly readOnly?: boolean } = {}) {
+  const attempts = new Attempts({ onLimited: () => {} });
+  return createApi({
+    ...quietParts(),
+    ...more,
+    controls: controlsThat({}, error),
+    guard: guard({ host: "127.0.0.1", token, attempts }),
+    login: createLogin({ token, attempts }),
+    onError: () => {},
+  });
+}
+
+/** Whether a route answers those who show no token. */
+async function whoMay(name: string): Promise<string> {
+  const [method = "", path = ""] = name.split(" ");
+  const answer = await apiThatMeets(new QueueError("", { code: "TASK_UNKNOWN" })).request(
+    `http://127.0.0.1:8420${path}`,
+    { method, ...(name === "POST /login" ? { body: new URLSearchParams({ token: "right" }) } : {}) },
+  );
+  return answer.status === 401 ? "guarded" : "everyone";
+}
+
+async function askRight(
+  api: ReturnType<typeof createApi>,
+  path: string,
+  question: RequestInit = {},
+): Promise<Response> {
+  const right = { host: "127.0.0.1:8420", authorization: "Bearer right" };
+  return await api.request(`http://127.0.0.1:8420${path}`, { ...question, headers: { ...right, ...question.headers } });
 }
 
 /** Every refusal that the API can answer with, as status and code. */
@@ -311,16 +419,31 @@ async function refusals(): Promise<string[]> {
   const tokenless = apiThatMeets(unforeseen, null);
   return await Promise.all([
     ...[unforeseen, ...foreseen].map(async (error) => await refusal(apiThatMeets(error))),
-    refusal(apiThatMeets(unforeseen), { authorization: "Bearer wrong" }),
-    refusal(apiThatMeets(unforeseen), { origin: "http://evil.example" }),
+    refusal(apiThatMeets(unforeseen), { headers: { authorization: "Bearer wrong" } }),
+    refusal(apiThatMeets(unforeseen), { headers: { origin: "http://evil.example" } }),
     refusal(apiThatMeets(unforeseen), {}, "/nowhere"),
-    refusal(tokenless, { host: "evil.example" }),
+    refusal(apiThatMeets(unforeseen), {}, "/api/tasks?limit=x"),
+    refusal(apiThatMeets(unforeseen), { method: "DELETE" }),
+    refusal(apiThatMeets(unforeseen), { method: "POST", headers: { "content-type": "text/plain" } }, "/api/hold"),
+    refusal(apiThatMeets(unforeseen), { method: "POST", headers: { "content-length": "99999" } }, "/api/hold"),
+    refusal(apiThatMeets(unforeseen, "right", { readOnly: true }), { method: "POST" }, "/api/hold"),
+    refusal(tokenless, { headers: { host: "evil.example" } }),
+    lastRefusal(apiThatMeets(unforeseen)),
   ]);
 }
 
-async function refusal(api: ReturnType<typeof createApi>, headers = {}, path = "/watchdog/status"): Promise<string> {
-  const right = { host: "127.0.0.1:8420", authorization: "Bearer right" };
-  const answer = await api.request(`http://127.0.0.1:8420${path}`, { headers: { ...right, ...headers } });
+/** What is said to somebody who has shown eleven wrong tokens. */
+async function lastRefusal(api: ReturnType<typeof createApi>): Promise<string> {
+  for (let index = 0; index < 10; index += 1) await refusal(api, { headers: { authorization: `Bearer ${index}` } });
+  return await refusal(api, { headers: { authorization: "Bearer wrong" } });
+}
+
+async function refusal(
+  api: ReturnType<typeof createApi>,
+  question: RequestInit = {},
+  path = "/watchdog/status",
+): Promise<string> {
+  const answer = await askRight(api, path, question);
   const { status, code } = z.object({ status: z.number(), code: z.string() }).parse(await answer.json());
   expect(answer.status).toBe(status);
   return `${status} ${code}`;
@@ -329,6 +452,34 @@ async function refusal(api: ReturnType<typeof createApi>, headers = {}, path = "
 function isCode(text: string): text is ErrorCode {
   return Object.hasOwn(ERROR_CODES, text);
 }
+
+describe("docs/metrics.md", () => {
+  test("has each metric with its labels, and no other", async () => {
+    const metrics = new Metrics({ controls: controlsThat({}), ...quietParts() });
+    const own = (await metrics.text()).matchAll(/^# TYPE ccl_queue_(\w+) /gm);
+    const names = [...own].map(([, name]) => name);
+    expect(names.length).toBeGreaterThan(10);
+    expect(firstCodes(read("docs/metrics.md"), "metric").sort()).toEqual(names.sort());
+  });
+});
+
+describe("docs/security.md", () => {
+  const shown = rows(section("docs/security.md", "What is refused"), "refused").flatMap(([refused = "", , tests]) =>
+    [...(tests ?? "").matchAll(/`(\w+\/[\w-]+)`: ((?:`[^`]+`(?:, (?=`[^`/]+`(?:,|$)))?)+)/g)].map(
+      ([, file = "", names]): [string, string, string[]] => [refused, file, codes(names)],
+    ),
+  );
+
+  test("shows each refusal by a test", () => {
+    const refused = rows(section("docs/security.md", "What is refused"), "refused").map(([what]) => what);
+    expect([...new Set(shown.map(([what]) => what))]).toEqual(refused);
+  });
+
+  test.each(shown)("%s: the tests in %s are there: %j", (_refused, file, names) => {
+    const text = read(`test/${file}.test.ts`);
+    expect(names.filter((name) => !text.includes(name))).toEqual([]);
+  });
+});
 
 describe("docs/delegation.md", () => {
   const rules = rows(section("docs/delegation.md", "Who does a task"), "rule").map(

@@ -9,6 +9,7 @@ const READ = {
   SECUTOOLS_URL: "secutoolsUrl",
   SECUTOOLS_API_KEY: "secutoolsApiKey",
   CCL_QUEUE_TOKEN: "token",
+  CCL_QUEUE_WEBHOOK_SECRET: "webhookSecret",
   CCL_QUEUE_CONFIG: "configFile",
 };
 const NOTHING = environmentWith({ home: homedir() });
@@ -34,7 +35,7 @@ describe("what is read from the environment", () => {
 });
 
 describe("what the daemon starts", () => {
-  test.each(["REDIS_URL", "SECUTOOLS_API_KEY", "CCL_QUEUE_TOKEN", "TMUX", "TMUX_PANE"])(
+  test.each(["REDIS_URL", "SECUTOOLS_API_KEY", "CCL_QUEUE_TOKEN", "CCL_QUEUE_WEBHOOK_SECRET", "TMUX", "TMUX_PANE"])(
     "does not inherit %s",
     (name) => {
       vi.stubEnv(name, "secret");

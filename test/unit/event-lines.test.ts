@@ -43,10 +43,8 @@ test.each<[string, TaskEvent]>([
     "waits with the pool until 2026-11-21T23:26:00.000Z: RUN_LIMITED: You've hit your limit",
     { ...ran, type: "held", reason: "RUN_LIMITED: You've hit your limit", untilMs: Date.UTC(2026, 10, 21, 23, 26) },
   ],
-  [
-    "done after 4 min 5 s; now done/fix.md",
-    { ...ran, type: "done", by: "ccl-auto-11", path: "done/fix.md", spent },
-  ],
+  ["waits again: host-a, which ran it, is gone", { ...told, type: "recovered", from: "host-a" }],
+  ["done after 4 min 5 s; now done/fix.md", { ...ran, type: "done", by: "ccl-auto-11", path: "done/fix.md", spent }],
   [
     "failed: RUN_CRASHED: it ended; now failed/fix.md",
     { ...ran, type: "failed", by: "ccl-auto-11", path: "failed/fix.md", reason: "RUN_CRASHED: it ended", spent },

@@ -27,6 +27,7 @@ import { TaskQueues } from "../../src/queue/task-queues.ts";
 import { type ApiOptions, createApi } from "../../src/server/api.ts";
 import { guard } from "../../src/server/guard.ts";
 import { HttpServer } from "../../src/server/http-server.ts";
+import { controlsThat, quietParts } from "../helpers/api-controls.ts";
 
 const TOKEN = "s3cret-token";
 const SECRET = "redis://user:password@10.0.0.7";
@@ -55,20 +56,21 @@ function controls(): ApiOptions["controls"] {
   const address = { socket: join(dir, "nobody.sock") };
   const queues = new TaskQueues({ address, workspace: "w", retentionMs: 1, onError: () => {} });
   const closed = queues.stop();
-  return {
+  return controlsThat({
     status: async () => await Promise.reject(new Error(`no route to ${SECRET}`)),
     delegationStatus: async () => await new Promise(() => {}),
     cancel: async (text) => {
       await closed;
       const { task } = await findTask(text, projects, queues);
-      return { task: taskLabel(task), path: await cancelTask(task) };
+      return { task: taskLabel(task), path: await cancelTask(task, null) };
     },
-  };
+  });
 }
 
 function newServer(options: { host?: string; port?: number; token?: string | null } = {}): HttpServer {
   const { host = "127.0.0.1", port = 0, token = null } = options;
   const api = createApi({
+    ...quietParts(),
     controls: controls(),
     guard: guard({ host, token }),
     onError: (error) => errors.push(error),
@@ -99,7 +101,10 @@ async function ask(server: HttpServer, path: string, { method = "GET", headers =
   asked.end();
   const [response] = await once(asked, "response");
   const body = await readText(response);
-  return { status: Number(response.statusCode), type: String(response.headers["content-type"]), body };
+  const { statusCode, headers: received } = z
+    .object({ statusCode: z.number(), headers: z.record(z.string(), z.unknown()) })
+    .parse({ statusCode: response.statusCode, headers: response.headers });
+  return { status: statusCode, type: String(received["content-type"]), headers: received, body };
 }
 
 /** The code of a refusal, which has to be as RFC 9457 wants it. */
@@ -272,10 +277,6 @@ describe("a request", () => {
   test.each([
     ["GET", "/"],
     ["GET", "/healthz/more"],
-    ["GET", "/api/tasks/x.md/cancel"],
-    ["POST", "/watchdog/status"],
-    ["DELETE", "/api/tasks/x.md"],
-    ["OPTIONS", "/watchdog/status"],
     ["POST", "/api/tasks//cancel"],
     ["POST", "/api/tasks/%2e%2e/cancel"],
     ["POST", "/api/tasks/../../watchdog/cancel"],
@@ -284,6 +285,20 @@ describe("a request", () => {
     ["GET", "/<script>alert(1)</script>"],
   ])("%s %s, which there is not, is told so", async (method, path) => {
     expect(await refusal(await started(), path, { method })).toBe("404 NOT_FOUND");
+  });
+
+  test.each([
+    ["GET", "/api/tasks/x.md/cancel", "POST"],
+    ["POST", "/watchdog/status", "GET, HEAD"],
+    ["DELETE", "/api/tasks/x.md", "GET, HEAD"],
+    ["OPTIONS", "/watchdog/status", "GET, HEAD"],
+    ["PUT", "/api/tasks", "GET, HEAD, POST"],
+    ["PROPFIND", "/api/status", "GET, HEAD"],
+  ])("%s %s, which has other methods, is told those", async (method, path, allow) => {
+    const server = await started();
+    const { status, body, headers } = await ask(server, path, { method });
+    expect({ status, allow: headers["allow"] }).toEqual({ status: 405, allow });
+    expect(problem.parse(JSON.parse(body))).toMatchObject({ code: "METHOD_NOT_ALLOWED" });
   });
 
   test("that meets an error nobody foresaw says nothing of it, and the log is told", async () => {
@@ -380,7 +395,7 @@ describe("what is no decent request", () => {
     asked.on("error", () => {});
     asked.write(Buffer.alloc(16 * 1_048_576));
     const [response] = await once(asked, "response");
-    expect(response.statusCode).toBe(404);
+    expect(response.statusCode).toBe(413);
     expect(await isAlive(server)).toBe(true);
     expect(errors).toEqual([]);
   });

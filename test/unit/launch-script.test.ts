@@ -65,7 +65,8 @@ test("no other program has to start before the agent", async () => {
 });
 
 test("the agent's environment is the session's, and what ours is about", async () => {
-  const env = { PATH: process.env["PATH"], HOME: project, stat: "mine", CLAUDECODE: "1", SECUTOOLS_API_KEY: "secret" };
+  const keys = { SECUTOOLS_API_KEY: "secret", CCL_QUEUE_TOKEN: "secret", CCL_QUEUE_WEBHOOK_SECRET: "secret" };
+  const env = { PATH: process.env["PATH"], HOME: project, stat: "mine", CLAUDECODE: "1", ...keys };
   const lines = (await text(launch("env", env).stdout)).trim().split("\n");
   const ours = [`CCL_QUEUE_RUN=${store.pathOf(RUN)}`, "CLAUDE_CODE_SANDBOXED=1"];
   const kept = [`PATH=${env.PATH}`, `HOME=${project}`, "stat=mine"];

@@ -47,7 +47,13 @@ function reasonOf(task: ParsedTask): string {
 
 describe("a task file", () => {
   test("of the design's contract is read as it says", () => {
-    expect(parse(FULL)).toEqual({ ok: true, header: FULL_HEADER, prompt: "The body is the prompt.\n", warnings: [], earlier: null });
+    expect(parse(FULL)).toEqual({
+      ok: true,
+      header: FULL_HEADER,
+      prompt: "The body is the prompt.\n",
+      warnings: [],
+      earlier: null,
+    });
   });
 
   test.each([
@@ -90,7 +96,13 @@ describe("a task file", () => {
   test.each(["", "\n", "# only a comment\n", "null\n", "~ # nothing\n"])(
     "may have frontmatter that says nothing: %j",
     (header) => {
-      expect(parse(`---\n${header}---\nDo it.`)).toEqual({ ok: true, header: PLAIN, prompt: "Do it.", warnings: [], earlier: null });
+      expect(parse(`---\n${header}---\nDo it.`)).toEqual({
+        ok: true,
+        header: PLAIN,
+        prompt: "Do it.",
+        warnings: [],
+        earlier: null,
+      });
     },
   );
 
@@ -138,7 +150,13 @@ describe("a known key", () => {
     ["timeout: 1ms", { timeoutMs: 1 }],
     ["timeout: 30d", { timeoutMs: 2_592_000_000 }],
   ])("%s", (line, header) => {
-    expect(withHeader(line)).toEqual({ ok: true, header: { ...PLAIN, ...header }, prompt: "Do it.", warnings: [], earlier: null });
+    expect(withHeader(line)).toEqual({
+      ok: true,
+      header: { ...PLAIN, ...header },
+      prompt: "Do it.",
+      warnings: [],
+      earlier: null,
+    });
   });
 
   test.each([

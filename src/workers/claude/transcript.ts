@@ -1,4 +1,4 @@
-import { open } from "node:fs/promises";
+import { open, stat } from "node:fs/promises";
 import { z } from "zod";
 import { parseJson } from "../../core/json.ts";
 
@@ -23,11 +23,13 @@ const TELLING = ["description", "command", "file_path", "pattern", "query", "url
 
 /** Reads the last part of a transcript, at most so many bytes; what cannot be read is left out. */
 export async function readTranscript(path: string, maxBytes: number): Promise<TranscriptStep[]> {
-  const handle = await open(path).catch(() => null);
-  if (handle === null) return [];
-  const { size } = await handle.stat();
+  // Whatever else stands at its path may never end.
+  const stats = await stat(path).catch(() => null);
+  const handle = stats?.isFile() ? await open(path).catch(() => null) : null;
+  if (stats === null || handle === null) return [];
   const steps: TranscriptStep[] = [];
-  for await (const text of handle.readLines({ start: Math.max(0, size - maxBytes) })) steps.push(...readLine(text));
+  for await (const text of handle.readLines({ start: Math.max(0, stats.size - maxBytes) }))
+    steps.push(...readLine(text));
   return steps;
 }
 

@@ -104,7 +104,7 @@ async function keep({ fetcher }: DelegationParts, job: DelegatedJob, marker: Mar
 
 /** The file is out for a job that Redis has lost: the sweep makes that one anew. */
 async function stepBack({ fetcher }: DelegationParts, job: DelegatedJob): Promise<void> {
-  await fetcher.complete(job.id, { result: "superseded" });
+  await fetcher.discard(job.id);
 }
 
 async function cancel({ fetcher, events }: DelegationParts, job: DelegatedJob): Promise<void> {
@@ -121,7 +121,7 @@ async function fallBack(
   const { provider: _provider, remote: _remote, attempts, earlierRuns, ...task } = job.payload;
   // The attempts made here have taken their numbers.
   await queues.toLocal(job.id, { ...task, earlierRuns: earlierRuns + attempts + 1, reason, attempts: 0, resume: null });
-  await fetcher.complete(job.id, { result: "local" });
+  await fetcher.discard(job.id);
   await counters.add("fallback");
   events.emit({ type: "routed", task: taskOf(job), id: job.id, decision: { route: "local", reason } });
 }

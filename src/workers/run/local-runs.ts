@@ -2,6 +2,7 @@ import { taskKey } from "../../core/id.ts";
 import type { TaskFile } from "../../core/task.ts";
 import type { LocalJob } from "../../queue/fetcher.ts";
 import type { Session } from "../tmux/pool.ts";
+import { abandonRun } from "./abandon.ts";
 import { RunFiles } from "./files.ts";
 import { launchRun } from "./launch.ts";
 import type { RunParts } from "./parts.ts";
@@ -17,6 +18,10 @@ export class LocalRuns {
   readonly #parts: RunParts;
   /** The tasks whose files are in our hands. */
   readonly #running = new Set<string>();
+  /** The runs that are watched, by their ids, and what ends the watch. */
+  readonly #watched = new Map<string, { readonly job: string; readonly lost: AbortController }>();
+  /** The jobs that we held at the last look though none of our runs was theirs. */
+  #strays: readonly string[] = [];
 
   constructor(parts: RunParts) {
     this.#parts = parts;
@@ -40,7 +45,7 @@ export class LocalRuns {
       if (record === null) parts.pool.free(session);
       const launched = record === null ? null : await launchRun(parts, record, session);
       if (launched === null) parts.hold.unused();
-      else await seeRun(parts, launched, session, signal);
+      else await this.#see(launched, session, signal);
     });
   }
 
@@ -54,8 +59,9 @@ export class LocalRuns {
     const goingOn: Promise<void>[] = [];
     for (const record of open) {
       const session = await pool.adopt(record.id);
-      const see = async () => await seeRun(this.#parts, record, session, signal);
-      if (record.state.name === "ended") await this.#holding(record, see);
+      const see = async () => await this.#see(record, session, signal);
+      if (await fetcher.isElsewhere(record.job, record.id)) await abandonRun(this.#parts, record, session);
+      else if (record.state.name === "ended") await this.#holding(record, see);
       else if (session !== null || (await this.#wasLaunched(record))) goingOn.push(this.#holding(record, see));
       else await takeBack(this.#parts, record);
     }
@@ -63,6 +69,33 @@ export class LocalRuns {
     for (const { id } of held) if (!known.has(id)) await fetcher.putBack(id);
     await this.#releaseLeftovers(open);
     return goingOn;
+  }
+
+  /** Gives up the runs whose jobs another host has taken over while this one could not be heard of. */
+  async giveUpLost(): Promise<void> {
+    for (const [run, { job, lost }] of this.#watched) if (await this.#parts.fetcher.isElsewhere(job, run)) lost.abort();
+  }
+
+  /**
+   * Puts back the jobs that Redis gave us in an answer that never arrived, as the connection broke. They are known by
+   * two looks: the first may come between two steps of a run.
+   */
+  async putBackStrays(): Promise<void> {
+    const { fetcher } = this.#parts;
+    const held = await fetcher.takeBack();
+    const strays = held.filter(({ payload }) => !this.isRunning(payload)).map(({ id }) => id);
+    for (const id of strays) if (this.#strays.includes(id)) await fetcher.putBack(id);
+    this.#strays = strays;
+  }
+
+  async #see(record: RunRecord, session: Session | null, signal: AbortSignal): Promise<void> {
+    const lost = new AbortController();
+    this.#watched.set(record.id, { job: record.job, lost });
+    try {
+      await seeRun(this.#parts, record, session, { stopped: signal, lost: lost.signal });
+    } finally {
+      this.#watched.delete(record.id);
+    }
   }
 
   async #wasLaunched(record: RunRecord): Promise<boolean> {

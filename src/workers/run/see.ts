@@ -1,7 +1,9 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { describeNeed } from "../claude/dialogs.ts";
+import { endAgentTree } from "../claude/end-agent.ts";
 import type { Need, Phase } from "../claude/phase.ts";
 import type { Session } from "../tmux/pool.ts";
+import { abandonRun } from "./abandon.ts";
 import { RunFiles } from "./files.ts";
 import { type EndedState, finishRun } from "./finish.ts";
 import type { RunParts } from "./parts.ts";
@@ -11,17 +13,49 @@ import { type Progress, watchRun } from "./watch.ts";
 /** A limit is met at the first request: an agent that works for so long has passed it. */
 const PROBE_MS = 10_000;
 
-/** Sees a launched run to its end and finishes it. When the signal aborts, the agent goes on and the run stays open. */
+/** How soon Redis is asked again that refused to answer. */
+const RETRY_MS = 1_000;
+
+/** What ends the watch over a run: a stop, and then it stays open, or that another host has taken its task over. */
+export interface WatchSignals {
+  readonly stopped: AbortSignal;
+  readonly lost: AbortSignal;
+}
+
+/**
+ * Sees a launched run to its end and finishes it, or drops it where another host has taken its task over. After a stop
+ * the agent goes on and the run stays open.
+ */
 export async function seeRun(
   parts: RunParts,
   record: RunRecord,
   session: Session | null,
-  signal: AbortSignal,
+  { stopped, lost }: WatchSignals,
 ): Promise<void> {
   const files = new RunFiles(parts.store, record.id);
-  const state = await ended(parts, record, session, files, signal);
-  if (state !== null) await finishRun({ parts, record, state, files, session }, signal);
+  const state = await ended(parts, record, session, files, AbortSignal.any([stopped, lost]));
+  // Its file was taken away: by a person, or by a host that has begun it anew.
+  if (state?.end.kind === "cancelled") await endAgentTree(await files.process(), parts.store.pathOf(record.id));
+  const isLost = lost.aborted || (state !== null && (await isElsewhere(parts, record, stopped)));
+  if (isLost === true) await abandonRun(parts, record, session);
+  else if (isLost === false && state !== null) await finishRun({ parts, record, state, files, session }, stopped);
   parts.board.remove(record.id);
+}
+
+/**
+ * Waits until Redis answers, null when a stop comes first: a host that was cut off must not finalise what others have
+ * taken over meanwhile.
+ */
+async function isElsewhere(parts: RunParts, record: RunRecord, stopped: AbortSignal): Promise<boolean | null> {
+  while (!stopped.aborted) {
+    try {
+      return await parts.fetcher.isElsewhere(record.job, record.id);
+    } catch (error) {
+      parts.onError(error);
+    }
+    await sleep(RETRY_MS, undefined, { signal: stopped }).catch(() => {});
+  }
+  return null;
 }
 
 async function ended(

@@ -1,0 +1,14 @@
+import { z } from "zod";
+import { cleanLine } from "./clean.ts";
+import { daemonOf } from "./find-config.ts";
+import { printLines } from "./print.ts";
+
+const adopted = z.object({ tasks: z.array(z.string()) });
+
+/** `ccl-queue adopt`: what a dead host of the workspace had running waits again. */
+export async function adopt(options: { config?: string; host: string }): Promise<void> {
+  const { post } = await daemonOf(options.config);
+  const { tasks } = await post(`/api/hosts/${encodeURIComponent(options.host)}/adopt`, adopted, { body: {} });
+  const lines = tasks.map((task) => `waits again: ${task}`);
+  printLines((lines.length === 0 ? [`${options.host} had nothing running`] : lines).map(cleanLine));
+}

@@ -1,0 +1,55 @@
+import { z } from "zod";
+import { type HostView, hostView } from "../control/hosts.ts";
+import { formatDuration } from "../core/duration.ts";
+import { cleanLine } from "./clean.ts";
+import type { Daemon } from "./find-config.ts";
+import { paintStates, type Screen } from "./screen.ts";
+import { showStatus, type ViewOptions } from "./show-status.ts";
+import { table } from "./table.ts";
+
+/** The answer of `GET /api/hosts`. */
+export const hostList = z.object({ hosts: z.array(hostView) });
+/** The cell that is cut where the terminal is too narrow: WHY. */
+const FLEXIBLE = [7];
+const VERDICT = 2;
+
+/** `ccl-queue status --all`: how every host on this Redis stands, as it last said. Returns the exit code. */
+export async function statusOfAll(get: Daemon["get"], options: ViewOptions): Promise<number> {
+  return await showStatus(
+    {
+      look: async () => await get("/api/hosts", hostList),
+      describe: ({ hosts }, screen) => describeHosts(hosts, screen, Date.now()),
+      isWell: ({ hosts }) => hosts.every((host) => host.state === "stopped" || verdictOf(host) === "ok"),
+    },
+    options,
+  );
+}
+
+/** The hosts as lines. */
+export function describeHosts(hosts: readonly HostView[], screen: Screen, nowMs: number): string[] {
+  if (hosts.length === 0) return ["no hosts"];
+  const rows = hosts.map((host) => {
+    const { workspace, host: name, at, sessions, waiting, delegated, reasons } = host;
+    const all = Object.values(sessions).reduce((sum, count) => sum + count, 0);
+    return [
+      workspace,
+      name,
+      verdictOf(host),
+      `${sessions.busy ?? 0} of ${all} busy`,
+      String(waiting),
+      String(delegated),
+      `${formatDuration(Math.max(0, nowMs - Date.parse(at)))} ago`,
+      reasons.join("; "),
+    ].map(cleanLine);
+  });
+  return table([["WORKSPACE", "HOST", "VERDICT", "SESSIONS", "WAITING", "DELEGATED", "HEARD OF", "WHY"], ...rows], {
+    columns: screen.columns,
+    flexible: FLEXIBLE,
+    paint: paintStates(screen, VERDICT),
+  });
+}
+
+/** What a host that is gone or stopped has said last is not so any more. */
+function verdictOf({ state, verdict }: HostView): string {
+  return state === "up" ? verdict : state;
+}

@@ -1,0 +1,86 @@
+import { Counter, Gauge, type Registry } from "prom-client";
+import { holdView } from "../../control/hold-view.ts";
+import { SESSION_STATES, type SessionView } from "../../control/session-view.ts";
+import type { Status } from "../../control/status.ts";
+
+/** What is known of the sessions. */
+type Sessions = readonly Pick<SessionView, "state">[];
+
+/** What is read anew for each scrape. What is not known at the moment is left out. */
+export class StateMetrics {
+  readonly #known: Gauge<"part">;
+  readonly #jobs: Gauge<"queue" | "state">;
+  readonly #oldest: Gauge<"queue">;
+  readonly #sessions: Gauge<"state">;
+  readonly #attention: Gauge;
+  readonly #stale: Gauge;
+  readonly #held: Gauge<"kind">;
+  readonly #delegated: Gauge;
+  readonly #delegations: Counter<"outcome">;
+  readonly #delegationCost: Counter<"provider">;
+
+  constructor(registry: Registry) {
+    const registers = [registry];
+    const named = <T extends string>(name: string, help: string, ...labelNames: T[]) => ({
+      name: `ccl_queue_${name}`,
+      help,
+      labelNames,
+      registers,
+    });
+    this.#known = new Gauge(named("known", "Whether this part of the queue's state could be read.", "part"));
+    this.#jobs = new Gauge(named("jobs", "Jobs in each queue that are not over.", "queue", "state"));
+    this.#oldest = new Gauge(
+      named("oldest_waiting_seconds", "For how long the oldest waiting job has been in its queue; 0 = none.", "queue"),
+    );
+    this.#sessions = new Gauge(named("sessions", "Sessions of this host's pool.", "state"));
+    this.#attention = new Gauge(named("runs_needing_attention", "Runs that wait for a person."));
+    this.#stale = new Gauge(named("runs_stale", "Runs that have been silent for more than half of their timeout."));
+    this.#held = new Gauge(named("held", "Whether the pool is held, and why.", "kind"));
+    this.#delegated = new Gauge(named("delegated_active", "Tasks that are with the platform."));
+    this.#delegations = new Counter(
+      named("delegations_total", "Delegated tasks over all hosts and restarts, by what became of them.", "outcome"),
+    );
+    this.#delegationCost = new Counter(
+      named("delegation_cost_usd_total", "What delegated tasks cost over all hosts and restarts.", "provider"),
+    );
+  }
+
+  /** Shows a status; null where none could be read, and then the sessions alone, if those could. */
+  show(status: Status | null, sessions: Sessions | null): void {
+    this.#reset();
+    this.#known.set({ part: "status" }, status === null ? 0 : 1);
+    this.#known.set({ part: "sessions" }, sessions === null ? 0 : 1);
+    if (sessions !== null)
+      for (const state of SESSION_STATES)
+        this.#sessions.set({ state }, sessions.filter((session) => session.state === state).length);
+    if (status === null) return;
+    this.#attention.set(status.runs.filter(({ phase }) => phase === "attention").length);
+    this.#stale.set(status.runs.filter(({ stale }) => stale).length);
+    for (const kind of holdView.shape.kind.options) this.#held.set({ kind }, status.hold?.kind === kind ? 1 : 0);
+    this.#showQueues(status.queues);
+    this.#showDelegation(status.delegation);
+  }
+
+  #showQueues(queues: Status["queues"]): void {
+    for (const [queue, { waiting, active, delayed, oldest_ms }] of Object.entries(queues)) {
+      this.#jobs.set({ queue, state: "waiting" }, waiting);
+      this.#jobs.set({ queue, state: "active" }, active);
+      this.#jobs.set({ queue, state: "delayed" }, delayed);
+      this.#oldest.set({ queue }, (oldest_ms ?? 0) / 1_000);
+    }
+  }
+
+  #showDelegation({ active, submitted, completed, failed, cancelled, fallback, cost_usd }: Status["delegation"]): void {
+    this.#delegated.set(active);
+    for (const [outcome, total] of Object.entries({ submitted, completed, failed, cancelled, fallback }))
+      this.#delegations.inc({ outcome }, total);
+    for (const [provider, cost] of Object.entries(cost_usd)) this.#delegationCost.inc({ provider }, cost);
+  }
+
+  #reset(): void {
+    for (const metric of [this.#jobs, this.#oldest, this.#sessions, this.#held]) metric.reset();
+    for (const metric of [this.#attention, this.#stale, this.#delegated]) metric.remove();
+    this.#delegations.reset();
+    this.#delegationCost.reset();
+  }
+}

@@ -1,0 +1,95 @@
+import { describe, expect, test } from "vitest";
+import { cutToWidth, displayWidth, padToWidth } from "../../src/cli/display-width.ts";
+import { table } from "../../src/cli/table.ts";
+
+describe("the width of a text", () => {
+  test.each([
+    ["", 0],
+    ["plain ~ ASCII", 13],
+    ["übung", 5],
+    ["u\u0308bung", 5],
+    ["東京", 4],
+    ["한국", 4],
+    ["カタカナ", 8],
+    ["ｶﾀｶﾅ", 4],
+    ["ＡＢ", 4],
+    ["。、", 4],
+    ["🎏", 2],
+    ["👩‍👩‍👧", 2],
+    ["🇯🇵", 2],
+    ["❤️", 2],
+    ["❤", 1],
+    ["a\u200Bb", 2],
+    ["Привет", 6],
+    ["…→✓", 3],
+  ])("%j is %i columns", (text, columns) => {
+    expect(displayWidth(text)).toBe(columns);
+  });
+
+  test.each([
+    ["fits", 4, "fits"],
+    ["too long", 5, "too…"],
+    ["toolong", 5, "tool…"],
+    ["東京都", 5, "東京…"],
+    ["東京都", 4, "東…"],
+    ["👩‍👩‍👧👩‍👩‍👧", 3, "👩‍👩‍👧…"],
+    ["ab", 1, "…"],
+  ])("%j cut to %i is %j", (text, columns, expected) => {
+    expect(cutToWidth(text, columns)).toBe(expected);
+    expect(displayWidth(expected)).toBeLessThanOrEqual(columns);
+  });
+
+  test("is filled up with blanks", () => {
+    expect([padToWidth("東京", 6), padToWidth("abc", 2)]).toEqual(["東京  ", "abc"]);
+  });
+});
+
+describe("a table", () => {
+  const rows = [
+    ["ID", "TASK", "STATE"],
+    ["k1", "site/a-very-long-name-of-a-file.md", "failed"],
+    ["k2", "東京/修正.md", "done"],
+  ];
+
+  test("is as wide as it gets without a terminal", () => {
+    expect(table(rows)).toEqual([
+      "ID  TASK                                STATE",
+      "k1  site/a-very-long-name-of-a-file.md  failed",
+      "k2  東京/修正.md                        done",
+    ]);
+  });
+
+  test("fits the terminal: what may be cut is", () => {
+    expect(table(rows, { columns: 31, flexible: [1] })).toEqual([
+      "ID  TASK                 STATE",
+      "k1  site/a-very-long-n…  failed",
+      "k2  東京/修正.md         done",
+    ]);
+    for (const columns of [30, 31, 40, 45, 46, 80])
+      for (const line of table(rows, { columns, flexible: [1] }))
+        expect(displayWidth(line)).toBeLessThanOrEqual(columns);
+  });
+
+  test("cuts the widest of several, and leaves what is to know it by", () => {
+    const wide = [["a".repeat(30), "b".repeat(20), "c".repeat(10)]];
+    expect(table(wide, { columns: 44, flexible: [0, 1] })).toEqual([
+      `${"a".repeat(14)}…  ${"b".repeat(14)}…  ${"c".repeat(10)}`,
+    ]);
+    expect(table(wide, { columns: 5, flexible: [0, 1] })).toEqual([
+      `${"a".repeat(7)}…  ${"b".repeat(7)}…  ${"c".repeat(10)}`,
+    ]);
+  });
+
+  test("is painted after it is cut and filled up", () => {
+    const painted = table(
+      [
+        ["A", "B"],
+        ["longer", "x"],
+      ],
+      {
+        paint: (padded, cell, row, column) => (row === 1 && column === 0 ? `<${cell}:${padded}>` : padded),
+      },
+    );
+    expect(painted).toEqual(["A       B", "<longer:longer>  x"]);
+  });
+});
