@@ -1,4 +1,13 @@
 import { setUp } from "./setup.js";
 
+const BENCHMARKS = {
+  "drop-to-launch": async () => await import("../bench/drop-to-launch.js"),
+  operate: async () => await import("../bench/operate.js"),
+};
+
 await setUp();
-await import("../bench/drop-to-launch.js");
+const [, , name = ""] = process.argv;
+const isNamed = Object.hasOwn(BENCHMARKS, name);
+// What follows is the benchmark's own.
+if (isNamed) process.argv.splice(2, 1);
+for (const [known, run] of Object.entries(BENCHMARKS)) if (!isNamed || known === name) await run();

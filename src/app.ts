@@ -7,6 +7,7 @@ import { HostHeartbeat } from "./control/hosts.ts";
 import { Recorder } from "./control/recorder.ts";
 import { TaskEvents } from "./core/events.ts";
 import type { Service } from "./core/service.ts";
+import { Services } from "./core/services.ts";
 import type { TaskFile } from "./core/task.ts";
 import type { Hold } from "./core/verdict.ts";
 import { Host, starting } from "./host.ts";
@@ -43,6 +44,9 @@ import { Pool } from "./workers/tmux/pool.ts";
 import { Tmux } from "./workers/tmux/tmux.ts";
 import { TmuxWorker } from "./workers/tmux-worker.ts";
 
+/** The embedded Redis has data to write before it stops. */
+const REDIS_STOP_MS = 30_000;
+
 /** Everyone else keeps the global Request and Response. */
 const listenerOf = (api: Hono) => getRequestListener(api.fetch, { overrideGlobalObjects: false });
 
@@ -71,7 +75,7 @@ export class App implements Service {
   readonly tmux: Tmux;
   readonly #options: AppOptions;
   readonly #environment: Readonly<Record<string, string>>;
-  readonly #started: Service[] = [];
+  readonly #services = new Services();
   readonly #live: LiveEvents;
   #server: HttpServer | null = null;
   #notifier: Notifier | null = null;
@@ -86,7 +90,7 @@ export class App implements Service {
 
   /** @throws {QueueError} when a part cannot start; those that did are stopped again. */
   async start(): Promise<void> {
-    if (this.#started.length > 0) return;
+    if (this.#services.areRunning) return;
     try {
       await this.#startAll();
     } catch (error) {
@@ -101,30 +105,30 @@ export class App implements Service {
   }
 
   async stop(): Promise<void> {
-    for (const service of this.#started.splice(0).reverse()) await service.stop();
+    await this.#services.stop();
   }
 
   async #startAll(): Promise<void> {
     const { config, onError, now = Date.now } = this.#options;
     const { events } = this;
-    const host = await this.#run(new Host(config.stateDir));
-    const server = await this.#run(new HttpServer({ ...config.server, listener: starting }));
+    const host = await this.#services.start(new Host(config.stateDir));
+    const server = await this.#services.start(new HttpServer({ ...config.server, listener: starting }));
     this.#server = server;
     await checkClaudeVersion(config.claude, this.#environment);
     const address = await this.#redis();
     const shared: Shared = { address, workspace: config.workspace, onError };
     await this.#startNotifier(shared, host.id);
-    const queues = await this.#run(new TaskQueues({ ...shared, retentionMs: config.retention.jobsMs }));
+    const queues = await this.#services.start(new TaskQueues({ ...shared, retentionMs: config.retention.jobsMs }));
     const pool = this.#pool();
     const records = await this.#startRecords(shared, pool);
     const { runs, ...local } = await this.#startLocal(shared, pool, host.id);
     const { reaper, parts: delegation } = await this.#startDelegated(shared, queues);
     const auto = isDelegating(config) ? { auto: config.secutools.auto } : null;
-    await this.#run(routingWorker({ ...shared, queues, delegation: auto, events }));
+    await this.#services.start(routingWorker({ ...shared, queues, delegation: auto, events }));
     const projects = { projectsDir: config.projectsDir, listed: config.dedicated.map(({ project }) => project) };
     const isRunning = (task: TaskFile) => runs.isRunning(task);
     const door = new Door({ queues, events, isRunning, onWithdrawn: () => reaper.wake(), onError });
-    await this.#run(new InboxWatcher({ projects, door, sweepIntervalMs: config.sweepIntervalMs, onError }));
+    await this.#services.start(new InboxWatcher({ projects, door, sweepIntervalMs: config.sweepIntervalMs, onError }));
     const { tmux } = this;
     const { workspace } = config;
     const { hosts, takeover } = await this.#startTakeover(shared, host.id);
@@ -132,8 +136,8 @@ export class App implements Service {
     const parts = { ...local, ...records, ...others, tmux, workspace, queues, delegation, projects, now };
     const controls = new Controls(parts);
     const status = async () => await controls.status();
-    await this.#run(new HostHeartbeat({ hosts, workspace, host: host.id, status, onError }));
-    this.#serve(controls, await this.#run(new BoardQueues(shared)), host, server);
+    await this.#services.start(new HostHeartbeat({ hosts, workspace, host: host.id, status, onError }));
+    this.#serve(controls, await this.#services.start(new BoardQueues(shared)), host, server);
   }
 
   /** Before everything that has something to tell, so that it stops after it. */
@@ -141,36 +145,40 @@ export class App implements Service {
     const { config, now = Date.now } = this.#options;
     const { events } = this;
     const kept = { stateDir: config.stateDir, environment: this.#environment, retentionMs: config.retention.jobsMs };
-    this.#notifier = await this.#run(new Notifier({ ...shared, ...kept, host, events, notify: config.notify, now }));
+    this.#notifier = await this.#services.start(
+      new Notifier({ ...shared, ...kept, host, events, notify: config.notify, now }),
+    );
   }
 
   async #startLocal(shared: Shared, pool: Pool, host: string) {
     const { config, onError, now = Date.now } = this.#options;
     const { events, tmux } = this;
-    const fetcher = await this.#run(new Fetcher({ ...shared, queue: LOCAL_QUEUE, payload: localPayload, token: host }));
+    const fetcher = await this.#services.start(
+      new Fetcher({ ...shared, queue: LOCAL_QUEUE, payload: localPayload, token: host }),
+    );
     const hold = new PoolHold({ stateDir: config.stateDir, now, onChange: (hold) => this.#tellHold(hold) });
     const store = new RunStore(config.stateDir);
     await store.prune(config.retention.runsMs);
     const board = new RunBoard();
     const runs = new LocalRuns({ config, tmux, pool, hold, fetcher, store, board, events, now, onError });
-    await this.#run(new TmuxWorker({ fetcher, pool, hold, runs, onError }));
+    await this.#services.start(new TmuxWorker({ fetcher, pool, hold, runs, onError }));
     return { runs, pool, hold, board, store };
   }
 
   async #startRecords(shared: Shared, pool: Pool) {
     const { config, onError } = this.#options;
-    const index = await this.#run(new TaskIndex(shared));
-    const journal = await this.#run(new Journal({ ...shared, retentionMs: config.retention.jobsMs }));
-    const history = await this.#run(new History(shared));
-    await this.#run(new Recorder({ events: this.events, journal, history, pool, onError }));
+    const index = await this.#services.start(new TaskIndex(shared));
+    const journal = await this.#services.start(new Journal({ ...shared, retentionMs: config.retention.jobsMs }));
+    const history = await this.#services.start(new History(shared));
+    await this.#services.start(new Recorder({ events: this.events, journal, history, pool, onError }));
     return { index, journal, history };
   }
 
   async #startTakeover(shared: Shared, host: string) {
     const { config } = this.#options;
-    const hosts = await this.#run(new Hosts(shared));
+    const hosts = await this.#services.start(new Hosts(shared));
     const { events } = this;
-    const takeover = await this.#run(new Takeover({ ...shared, ...config, host, hosts, events }));
+    const takeover = await this.#services.start(new Takeover({ ...shared, ...config, host, hosts, events }));
     return { hosts, takeover };
   }
 
@@ -179,9 +187,9 @@ export class App implements Service {
     const { config, onError, now = Date.now } = this.#options;
     const { secutools: settings } = config;
     const client = isDelegating(config) ? new Secutools(config.secutools) : null;
-    if (client !== null) this.#started.push({ start: async () => {}, stop: async () => await client.close() });
-    const counters = await this.#run(new Counters(shared));
-    const fetcher = await this.#run(
+    if (client !== null) await this.#services.start({ start: async () => {}, stop: async () => await client.close() });
+    const counters = await this.#services.start(new Counters(shared));
+    const fetcher = await this.#services.start(
       new Fetcher({
         ...shared,
         queue: DELEGATED_QUEUE,
@@ -192,8 +200,8 @@ export class App implements Service {
       }),
     );
     const parts = { settings, client, queues, fetcher, counters, events: this.events, now, onError };
-    const reaper = await this.#run(new Reaper({ ...shared, parts }));
-    await this.#run(new DelegationWorker(parts));
+    const reaper = await this.#services.start(new Reaper({ ...shared, parts }));
+    await this.#services.start(new DelegationWorker(parts));
     return { reaper, parts };
   }
 
@@ -214,7 +222,7 @@ export class App implements Service {
   async #redis(): Promise<RedisAddress> {
     const { config, onError } = this.#options;
     if (config.redisUrl === null) {
-      const embedded = await this.#run(new EmbeddedRedis(config.stateDir, this.#environment));
+      const embedded = await this.#services.start(new EmbeddedRedis(config.stateDir, this.#environment), REDIS_STOP_MS);
       return embedded.address;
     }
     const address = { url: config.redisUrl };
@@ -232,11 +240,5 @@ export class App implements Service {
       directory: config.sessionDir,
       cooldownMs: config.cooldownMs,
     });
-  }
-
-  async #run<T extends Service>(service: T): Promise<T> {
-    await service.start();
-    this.#started.push(service);
-    return service;
   }
 }

@@ -1,6 +1,6 @@
 import type { Queue } from "bullmq";
-import type { Redis } from "ioredis";
 import { z } from "zod";
+import type { RedisClient } from "./connection.ts";
 
 /** What stands in a queue. */
 export interface Backlog {
@@ -12,24 +12,34 @@ export interface Backlog {
   readonly oldestAtMs: number | null;
 }
 
-/** Where BullMQ keeps the jobs that wait: a list, and by priority. */
-const WAITING = ["wait", "prioritized"];
-
 /** Counts a queue's jobs without reading them. */
-export async function readBacklog(queue: Queue, redis: Redis): Promise<Backlog> {
+export async function readBacklog(queue: Queue, redis: RedisClient): Promise<Backlog> {
   const counts = await queue.getJobCounts("waiting", "prioritized", "active", "delayed");
-  const oldest = await Promise.all(WAITING.map((name) => oldestIn(name, queue, redis)));
   return {
     waiting: (counts["waiting"] ?? 0) + (counts["prioritized"] ?? 0),
     active: counts["active"] ?? 0,
     delayed: counts["delayed"] ?? 0,
-    oldestAtMs: oldest.flat().length === 0 ? null : Math.min(...oldest.flat()),
+    oldestAtMs: await oldestIn(queue, redis),
   };
 }
 
-/** Redis compares the times itself: a job that was put back or tried again stands anywhere in its priority. */
-async function oldestIn(name: string, queue: Queue, redis: Redis): Promise<number[]> {
-  const time = `${queue.toKey("*")}->timestamp`;
-  const found = await redis.sort(queue.toKey(name), "BY", time, "LIMIT", 0, 1, "GET", time);
-  return z.array(z.coerce.number()).parse(found);
+/**
+ * The earliest of the times at which the waiting jobs were enqueued; one that was put back or tried again stands
+ * anywhere in its priority. A script, as a cluster and a user with keys of its own may not SORT by other keys.
+ */
+const OLDEST = `
+local oldest = false
+local function look(ids)
+  for _, id in ipairs(ids) do
+    local at = tonumber(redis.call("HGET", ARGV[1] .. id, "timestamp"))
+    if at and (not oldest or at < oldest) then oldest = at end
+  end
+end
+look(redis.call("LRANGE", KEYS[1], 0, -1))
+look(redis.call("ZRANGE", KEYS[2], 0, -1))
+return oldest`;
+
+async function oldestIn(queue: Queue, redis: RedisClient): Promise<number | null> {
+  const found = await redis.eval(OLDEST, 2, queue.toKey("wait"), queue.toKey("prioritized"), queue.toKey(""));
+  return z.coerce.number().nullable().parse(found);
 }

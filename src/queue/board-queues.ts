@@ -1,8 +1,7 @@
 import { Queue } from "bullmq";
-import type { Redis } from "ioredis";
 import { messageOf } from "../core/errors.ts";
 import type { Service } from "../core/service.ts";
-import { connect, type RedisAddress } from "./connection.ts";
+import { connect, type RedisAddress, type RedisClient } from "./connection.ts";
 import { DELEGATED_QUEUE, INBOX_QUEUE, keyPrefix, LOCAL_QUEUE, REAPER_QUEUE } from "./names.ts";
 import { NOTIFICATIONS_QUEUE } from "./notifications.ts";
 
@@ -19,7 +18,7 @@ export interface BoardQueuesOptions {
 /** A workspace's queues, for people who look at them: nothing is opened before the first look. */
 export class BoardQueues implements Service {
   readonly #options: BoardQueuesOptions;
-  #redis: Redis | null = null;
+  #redis: RedisClient | null = null;
   #queues: readonly BoardQueue[] | null = null;
   #stopped = false;
 

@@ -1,6 +1,5 @@
-import type { Redis } from "ioredis";
 import type { Service } from "../core/service.ts";
-import { connect, type RedisAddress } from "./connection.ts";
+import { connect, type RedisAddress, type RedisClient } from "./connection.ts";
 import { keyPrefix } from "./names.ts";
 
 export interface CountersOptions {
@@ -11,7 +10,7 @@ export interface CountersOptions {
 
 /** A workspace's running totals, over all hosts and restarts. They are for people: a crash may leave one out. */
 export class Counters implements Service {
-  readonly #redis: Redis;
+  readonly #redis: RedisClient;
   readonly #key: string;
 
   constructor({ address, workspace, onError }: CountersOptions) {

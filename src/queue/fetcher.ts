@@ -1,10 +1,9 @@
 import { Job, Queue, QueueEvents, Worker } from "bullmq";
-import type { Redis } from "ioredis";
 import type { z } from "zod";
 import { messageOf } from "../core/errors.ts";
 import { runId } from "../core/id.ts";
 import type { Service } from "../core/service.ts";
-import { connect, type RedisAddress } from "./connection.ts";
+import { connect, type RedisAddress, type RedisClient } from "./connection.ts";
 import { keyPrefix } from "./names.ts";
 import { type DelegatedPayload, type Ending, type LocalPayload, readPayload, taskPayload } from "./payload.ts";
 
@@ -49,7 +48,7 @@ export interface FetcherOptions<Payload> {
 /** Takes jobs of one queue, one at a time and only when asked, and holds their locks for as long as it takes. */
 export class Fetcher<Payload> implements Service {
   readonly #options: FetcherOptions<Payload>;
-  readonly #redis: Redis;
+  readonly #redis: RedisClient;
   readonly #queue: Queue;
   readonly #worker: Worker;
   readonly #events: QueueEvents;

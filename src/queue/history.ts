@@ -1,6 +1,5 @@
-import type { Redis } from "ioredis";
 import type { Service } from "../core/service.ts";
-import { connect, type RedisAddress } from "./connection.ts";
+import { connect, type RedisAddress, type RedisClient } from "./connection.ts";
 import { keyPrefix } from "./names.ts";
 
 /** How much time one slot covers. */
@@ -25,7 +24,7 @@ export interface HistoryOptions {
 
 /** What a workspace did in the last day, over all its hosts. It is for people: a crash may leave a little out. */
 export class History implements Service {
-  readonly #redis: Redis;
+  readonly #redis: RedisClient;
   readonly #prefix: string;
 
   constructor({ address, workspace, onError }: HistoryOptions) {

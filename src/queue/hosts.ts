@@ -1,8 +1,7 @@
-import type { Redis } from "ioredis";
 import { z } from "zod";
 import { parseJson } from "../core/json.ts";
 import type { Service } from "../core/service.ts";
-import { connect, type RedisAddress } from "./connection.ts";
+import { connect, type RedisAddress, type RedisClient } from "./connection.ts";
 import { keyPrefix } from "./names.ts";
 
 /** One key for all workspaces of a Redis, so that they can be seen together. */
@@ -30,7 +29,7 @@ export interface HostsOptions {
 
 /** The hosts that share a Redis, of every workspace. */
 export class Hosts implements Service {
-  readonly #redis: Redis;
+  readonly #redis: RedisClient;
 
   constructor({ address, onError }: HostsOptions) {
     this.#redis = connect(address);

@@ -1,5 +1,4 @@
-import { Redis } from "ioredis";
-import type { RedisAddress } from "./connection.ts";
+import { connectOnce, type RedisAddress } from "./connection.ts";
 
 const TIMEOUT_MS = 3_000;
 
@@ -20,12 +19,7 @@ export interface RedisFacts {
 
 /** Asks a Redis about itself. Throws what the client meets. */
 export async function inspectRedis(address: RedisAddress): Promise<RedisFacts> {
-  const redis = new Redis("url" in address ? address.url : address.socket, {
-    lazyConnect: true,
-    retryStrategy: () => null,
-    connectTimeout: TIMEOUT_MS,
-    commandTimeout: TIMEOUT_MS,
-  });
+  const redis = connectOnce(address, { connectTimeout: TIMEOUT_MS, commandTimeout: TIMEOUT_MS });
   let last: Error | null = null;
   redis.on("error", (error: Error) => {
     last = error;

@@ -1,8 +1,7 @@
-import type { Redis } from "ioredis";
 import { z } from "zod";
 import { parseJson } from "../core/json.ts";
 import type { Service } from "../core/service.ts";
-import { connect, type RedisAddress } from "./connection.ts";
+import { connect, type RedisAddress, type RedisClient } from "./connection.ts";
 import { keyPrefix } from "./names.ts";
 
 const step = z.object({ atMs: z.number(), type: z.string(), text: z.string() });
@@ -23,7 +22,7 @@ export interface JournalOptions {
 /** What happened to each task, step by step, however often it was put back and done again. */
 export class Journal implements Service {
   readonly #options: JournalOptions;
-  readonly #redis: Redis;
+  readonly #redis: RedisClient;
 
   constructor(options: JournalOptions) {
     this.#options = options;

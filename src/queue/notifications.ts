@@ -1,7 +1,6 @@
 import { type Job, Queue, UnrecoverableError, WaitingError, Worker } from "bullmq";
-import type { Redis } from "ioredis";
 import type { Service } from "../core/service.ts";
-import { connect, type RedisAddress } from "./connection.ts";
+import { connect, type RedisAddress, type RedisClient } from "./connection.ts";
 import { keyPrefix } from "./names.ts";
 
 export const NOTIFICATIONS_QUEUE = "notifications";
@@ -53,7 +52,7 @@ export class NotificationQueue implements Service {
   readonly #options: NotificationQueueOptions;
   readonly #abort = new AbortController();
   readonly #adding = new Set<Promise<unknown>>();
-  #redis: Redis | null = null;
+  #redis: RedisClient | null = null;
   #queue: Queue | null = null;
   #worker: Worker | null = null;
 

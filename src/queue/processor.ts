@@ -1,7 +1,6 @@
 import { type Job, WaitingError, Worker } from "bullmq";
-import type { Redis } from "ioredis";
 import type { Service } from "../core/service.ts";
-import { connect, type RedisAddress } from "./connection.ts";
+import { connect, type RedisAddress, type RedisClient } from "./connection.ts";
 import { keyPrefix } from "./names.ts";
 
 /** A job of a killed daemon is handed out again after about this long: what a processor does may be repeated. */
@@ -22,7 +21,7 @@ export interface ProcessorOptions {
 export class Processor implements Service {
   readonly #options: ProcessorOptions;
   readonly #abort = new AbortController();
-  #redis: Redis | null = null;
+  #redis: RedisClient | null = null;
   #worker: Worker | null = null;
 
   constructor(options: ProcessorOptions) {

@@ -1,11 +1,11 @@
 import { basename } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Queue } from "bullmq";
-import type { ChainableCommander, Redis } from "ioredis";
+import type { ChainableCommander } from "ioredis";
 import { QueueError } from "../core/errors.ts";
 import type { Service } from "../core/service.ts";
 import { TASK_STATES, type TaskState } from "../core/task.ts";
-import { connect, type RedisAddress } from "./connection.ts";
+import { connect, type RedisAddress, type RedisClient } from "./connection.ts";
 import { DELEGATED_QUEUE, INBOX_QUEUE, keyPrefix, LOCAL_QUEUE } from "./names.ts";
 import { JOB_FIELDS, type TaskRow, toRow } from "./task-row.ts";
 
@@ -58,7 +58,7 @@ export interface TaskIndexOptions {
 
 /** Every task that the queue knows of, the finished ones as long as their jobs are kept. */
 export class TaskIndex implements Service {
-  readonly #redis: Redis;
+  readonly #redis: RedisClient;
   readonly #queues: Readonly<Record<QueueName, Queue>>;
 
   constructor({ address, workspace, onError }: TaskIndexOptions) {

@@ -1,11 +1,10 @@
 import { isDeepStrictEqual } from "node:util";
 import { type Job, type JobsOptions, Queue } from "bullmq";
-import type { Redis } from "ioredis";
 import { type EarlierRuns, taskKey } from "../core/id.ts";
 import type { Service } from "../core/service.ts";
 import { bullPriority, type TaskFile, taskLabel } from "../core/task.ts";
 import { type Backlog, readBacklog } from "./backlog.ts";
-import { connect, type RedisAddress } from "./connection.ts";
+import { connect, type RedisAddress, type RedisClient } from "./connection.ts";
 import { DELEGATED_QUEUE, INBOX_QUEUE, keyPrefix, LOCAL_QUEUE } from "./names.ts";
 import { type DelegatedPayload, type LocalPayload, readPayload, type TaskPayload, taskPayload } from "./payload.ts";
 import { type Entry, nameTasks } from "./task-ids.ts";
@@ -27,7 +26,7 @@ export interface TaskQueuesOptions {
 /** The queues as the rest of the program sees them: tasks go in, are routed, changed or taken out. */
 export class TaskQueues implements Service {
   readonly #options: TaskQueuesOptions;
-  readonly #redis: Redis;
+  readonly #redis: RedisClient;
   readonly #inbox: Queue;
   readonly #local: Queue;
   readonly #delegated: Queue;

@@ -1,7 +1,6 @@
 import { Queue } from "bullmq";
-import type { Redis } from "ioredis";
 import type { Service } from "../core/service.ts";
-import { connect } from "./connection.ts";
+import { connect, type RedisClient } from "./connection.ts";
 import { keyPrefix } from "./names.ts";
 import { Processor, type ProcessorOptions } from "./processor.ts";
 
@@ -20,7 +19,7 @@ const KEPT = { removeOnComplete: { count: 10 }, removeOnFail: { count: 100 } };
 export class Ticks implements Service {
   readonly #options: TicksOptions;
   readonly #processor: Processor;
-  #redis: Redis | null = null;
+  #redis: RedisClient | null = null;
   #queue: Queue | null = null;
   #watch: NodeJS.Timeout | null = null;
 

@@ -1,9 +1,8 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { Redis } from "ioredis";
 import { childEnvironment } from "../../src/config/environment.ts";
-import { connect, type RedisAddress } from "../../src/queue/connection.ts";
+import { connect, type RedisAddress, type RedisClient } from "../../src/queue/connection.ts";
 import { EmbeddedRedis } from "../../src/queue/embedded-redis.ts";
 import { Fetcher } from "../../src/queue/fetcher.ts";
 import { DELEGATED_QUEUE, INBOX_QUEUE, LOCAL_QUEUE } from "../../src/queue/names.ts";
@@ -22,7 +21,7 @@ import { TaskQueues } from "../../src/queue/task-queues.ts";
 export interface BareQueues {
   readonly dir: string;
   readonly shared: { readonly address: RedisAddress; readonly workspace: string; readonly onError: () => void };
-  readonly redis: Redis;
+  readonly redis: RedisClient;
   readonly queues: TaskQueues;
   readonly index: TaskIndex;
   readonly errors: unknown[];

@@ -1,11 +1,10 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { Redis } from "ioredis";
 import type { z } from "zod";
 import { type StandIn, startSecutools } from "../../demo/secutools/server.js";
 import { QueueError } from "../../src/core/errors.ts";
 import type { TaskEvent } from "../../src/core/events.ts";
-import { connect } from "../../src/queue/connection.ts";
+import { connect, type RedisClient } from "../../src/queue/connection.ts";
 import { Counters } from "../../src/queue/counters.ts";
 import { type Gate, openGate } from "./gate.ts";
 import { type FixtureOptions, prepareQueue, type QueueFixture } from "./queue-fixture.ts";
@@ -45,7 +44,7 @@ export interface Delegation {
   /** The totals that the queue counts in Redis. */
   counters(): Promise<Record<string, number>>;
   /** Does something with the queue's Redis. */
-  withRedis<T>(use: (redis: Redis) => Promise<T>): Promise<T>;
+  withRedis<T>(use: (redis: RedisClient) => Promise<T>): Promise<T>;
   stop(): Promise<void>;
 }
 

@@ -1,12 +1,11 @@
 import { rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type Job, Worker } from "bullmq";
-import type { Redis } from "ioredis";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { z } from "zod";
 import { askDaemon } from "../../src/cli/daemon-client.ts";
 import { holdView } from "../../src/control/hold-view.ts";
-import { connect } from "../../src/queue/connection.ts";
+import { connect, type RedisClient } from "../../src/queue/connection.ts";
 import { type ServedBoard, serveBoard } from "../helpers/bull-board.ts";
 import { type FixtureOptions, type QueueFixture, startQueue } from "../helpers/queue-fixture.ts";
 import { until } from "../helpers/until.ts";
@@ -83,7 +82,7 @@ const queueOf = (board: ServedBoard, wanted: string) => {
   return found.queue;
 };
 
-function connectTo({ config }: QueueFixture): Redis {
+function connectTo({ config }: QueueFixture): RedisClient {
   const redis = connect({ socket: join(config.stateDir, "redis.sock") });
   onTestFinished(() => redis.disconnect());
   return redis;

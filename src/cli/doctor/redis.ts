@@ -1,6 +1,7 @@
 import type { Config } from "../../config/config.ts";
 import { messageOf } from "../../core/errors.ts";
 import { socketPath } from "../../core/socket-path.ts";
+import { placeOf } from "../../queue/connection.ts";
 import { inspectRedis, type RedisFacts } from "../../queue/inspect-redis.ts";
 import { type Finding, ok, problem, warning } from "./check.ts";
 import { programOutput } from "./program-output.ts";
@@ -18,7 +19,7 @@ export async function lookAtRedis({ redisUrl, stateDir }: Config): Promise<Findi
 
 /** Only host and port are named: the URL may hold a password. */
 async function lookAtConfigured(url: string): Promise<Finding[]> {
-  const where = (URL.canParse(url) ? new URL(url).host : "") || "redis.url";
+  const where = placeOf(url);
   try {
     const facts = await inspectRedis({ url });
     return judge(facts, `${facts.name} at ${where}`);
