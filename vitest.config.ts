@@ -22,7 +22,7 @@ export default defineConfig({
     projects: [
       // They share nothing but code, so they need no process each.
       project("unit", 5_000, { include: ["test/unit/**/*.test.ts", "test/architecture.test.ts"], isolate: false }),
-      project("integration", 30_000),
+      project("integration", 30_000, { globalSetup: "test/helpers/redis-container.ts" }),
       project("e2e", 90_000, { fileParallelism: false }),
       project("browser", 90_000, { fileParallelism: false }),
       project("claude", 180_000, { fileParallelism: false }),

@@ -2,8 +2,8 @@
 /**
  * A stand-in for secutools: speaks its API (docs/secutools-api.yaml), with no account and no model behind it.
  *
- *     secutools.js [--port 8430] [--key demo-key] [--delay MS] [--latency MS] [--seed N] [--errors 0.1]
- *                  [--limits 0.05] [--drops 0.02] [--retry-after SECONDS] [--log FILE]
+ *     secutools.js [--host 127.0.0.1] [--port 8430] [--key demo-key] [--delay MS] [--latency MS] [--seed N]
+ *                  [--errors 0.1] [--limits 0.05] [--drops 0.02] [--retry-after SECONDS] [--log FILE]
  *
  * A job takes --delay milliseconds, and `500-2000` is a random time between; an answer takes --latency. --errors,
  * --limits and --drops are probabilities: of a 5xx, of a 429 with Retry-After, of no answer at all. --log gets a line

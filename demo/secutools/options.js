@@ -10,7 +10,8 @@ import { z } from "zod";
  * @property {number | undefined} [retryAfterS] what Retry-After says in any 429; 1 unless said
  *
  * @typedef {object} Options
- * @property {number | undefined} [port] on 127.0.0.1; 0, unless said, is any free one
+ * @property {string | undefined} [host] the address to listen on; 127.0.0.1 unless said
+ * @property {number | undefined} [port] 0, unless said, is any free one
  * @property {string | undefined} [key] the API key; `demo-key` unless said
  * @property {number | [min: number, max: number] | undefined} [delayMs] how long a job takes, or a random
  *   time between two; 2000 unless said
@@ -29,7 +30,8 @@ const DEFAULT_PORT = 8430;
  * The options with what they do not say.
  * @param {Options} options
  */
-export function settle({ port = 0, key = "demo-key", delayMs = 2000, latencyMs = 0, seed = 1, faults, log, now }) {
+export function settle({ host = "127.0.0.1", port = 0, key = "demo-key", delayMs = 2000, latencyMs = 0, ...more }) {
+  const { seed = 1, faults, log, now } = more;
   const { errors = 0, limits = 0, drops = 0, retryAfterS = 1 } = faults ?? {};
   if (Math.min(errors, limits, drops) < 0 || errors + limits + drops > 1) {
     throw new RangeError("errors, limits and drops are probabilities, and together 1 at most");
@@ -37,7 +39,7 @@ export function settle({ port = 0, key = "demo-key", delayMs = 2000, latencyMs =
   const [minDelayMs, maxDelayMs] = typeof delayMs === "number" ? [delayMs, delayMs] : delayMs;
   if (minDelayMs > maxDelayMs) throw new RangeError("the shorter delay comes first");
   return {
-    ...{ port, key, seed, log, minDelayMs, maxDelayMs, latencyMs },
+    ...{ host, port, key, seed, log, minDelayMs, maxDelayMs, latencyMs },
     ...{ errors, limits, drops, retryAfterS, now: now ?? Date.now },
   };
 }
@@ -52,6 +54,7 @@ const delay = z
 const probability = z.coerce.number().min(0).max(1);
 
 const commandLine = z.object({
+  host: z.string().min(1).optional(),
   port: z.coerce.number().int().min(0).max(65_535).default(DEFAULT_PORT),
   key: z.string().min(1).optional(),
   delay: delay.optional(),
@@ -74,15 +77,15 @@ export function readOptions(args) {
   const { values } = parseArgs({
     args,
     options: {
-      ...{ port: text, key: text, delay: text, latency: text, seed: text, log: text },
+      ...{ host: text, port: text, key: text, delay: text, latency: text, seed: text, log: text },
       ...{ errors: text, limits: text, drops: text, "retry-after": text },
     },
   });
   const { success, data, error } = commandLine.safeParse(values);
   if (!success) throw new Error(z.prettifyError(error));
-  const { port, key, delay: delayMs, latency: latencyMs, seed, log } = data;
+  const { host, port, key, delay: delayMs, latency: latencyMs, seed, log } = data;
   const { errors, limits, drops, "retry-after": retryAfterS } = data;
-  const options = { port, key, delayMs, latencyMs, seed, log, faults: { errors, limits, drops, retryAfterS } };
+  const options = { host, port, key, delayMs, latencyMs, seed, log, faults: { errors, limits, drops, retryAfterS } };
   settle(options);
   return options;
 }

@@ -9,8 +9,8 @@ import { openWitness } from "./witness.js";
 /** @typedef {Awaited<ReturnType<typeof startSecutools>>} StandIn */
 
 /**
- * A platform that speaks the API of docs/secutools-api.yaml on 127.0.0.1, keeps its jobs in memory and does no work.
- * Rejects if the port is taken.
+ * A platform that speaks the API of docs/secutools-api.yaml, on 127.0.0.1 unless told, keeps its jobs in memory and
+ * does no work. Rejects if the port is taken.
  * @param {import("./options.js").Options} [options]
  */
 export async function startSecutools(options = {}) {
@@ -24,7 +24,7 @@ export async function startSecutools(options = {}) {
   server.on("connection", (socket) => {
     if (isPaused) socket.destroy();
   });
-  server.listen(settings.port, "127.0.0.1");
+  server.listen(settings.port, settings.host);
   await once(server, "listening");
   const address = server.address();
   if (address === null || typeof address === "string") throw new Error("the server has no port");

@@ -1,4 +1,3 @@
-import { join } from "node:path";
 import { onTestFinished } from "vitest";
 import { askDaemon } from "../../src/cli/daemon-client.ts";
 import { commanded } from "../../src/control/task-view.ts";
@@ -6,6 +5,7 @@ import { BoardQueues } from "../../src/queue/board-queues.ts";
 import { createBoard } from "../../src/server/bull-board/board.ts";
 import type { QueueFixture } from "./queue-fixture.ts";
 import { type ServedApi, serveApi } from "./served-api.ts";
+import { redisOf } from "./test-redis.ts";
 
 export interface BoardServing {
   readonly readOnly?: boolean;
@@ -22,7 +22,7 @@ export async function serveBoard(queue: QueueFixture, serving: BoardServing = {}
   const { stateDir, workspace } = queue.config;
   const { readOnly = false, token = null } = serving;
   const onError = (error: unknown) => queue.errors.push(error);
-  const queues = new BoardQueues({ address: { socket: join(stateDir, "redis.sock") }, workspace, onError });
+  const queues = new BoardQueues({ address: redisOf(queue.config), workspace, onError });
   onTestFinished(async () => await queues.stop());
   const retry = async (id: string) =>
     await askDaemon(stateDir, "POST", `/api/tasks/${id}/retry`, commanded, { body: {} });

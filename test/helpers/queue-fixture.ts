@@ -35,6 +35,8 @@ export interface FixtureOptions {
     readonly poll?: string;
     readonly more?: string;
   };
+  /** A Redis that the daemon starts itself, whatever the other tests have: for tests that are about it. */
+  readonly embeddedRedis?: boolean;
   /** What clients of the server have to show; nothing unless said. */
   readonly token?: string;
   /** The clock that holds and delegated tasks go by. */
@@ -60,7 +62,7 @@ export interface QueueFixture {
   /** The names in a folder of .agent-queue. */
   names(folder: "inbox" | "done" | "failed", project?: string): Promise<string[]>;
   read(folder: "inbox" | "done" | "failed", name: string): Promise<string>;
-  /** Waits until so many files are in a folder. */
+  /** Waits until so many files are in a folder, and none is on its way there. */
   settled(folder: "done" | "failed", count: number, timeoutMs?: number): Promise<string[]>;
   /** What the agents themselves wrote down: the witness of what ran. */
   witness(): Promise<Witness[]>;
@@ -133,15 +135,16 @@ export async function prepareQueue(options: FixtureOptions = {}): Promise<QueueF
     },
     names: async (name, of = project) => (await readdir(folder(name, of)).catch(() => [])).sort(),
     read: async (name, file) => await readFile(join(folder(name), file), "utf8"),
-    settled: async (name, count, timeoutMs) =>
-      await until(
-        `${count} files in ${name}/`,
-        async () => {
-          const names = (await readdir(folder(name)).catch(() => [])).filter((file) => !file.startsWith("."));
-          return names.length >= count && names;
-        },
-        timeoutMs,
-      ),
+    settled: async (name, count, timeoutMs) => {
+      const settled = async () => {
+        const names = (await readdir(folder(name)).catch(() => [])).filter((file) => !file.startsWith("."));
+        return names.length >= count && names;
+      };
+      const isOnItsWay = async () => (await readdir(folder("inbox"))).some((file) => file.endsWith(".taken"));
+      const names = await until(`${count} files in ${name}/`, settled, timeoutMs);
+      await until("no file is on its way", async () => !(await isOnItsWay()));
+      return names;
+    },
     witness: async () => await agentLog(log),
     tmux: async (...args) => (await execa("tmux", ["-L", socket, ...args], { env: environment })).stdout,
     stop: async () => {
@@ -165,7 +168,7 @@ async function writeConfig(dir: string, socket: string, options: FixtureOptions)
       ? `claude: { command: ${process.execPath}, args: ["${AGENT}", --dangerously-skip-permissions], ${limits} }`
       : `claude: { command: ${options.claude.command}, ${limits} }`,
     "server: { port: 0 }",
-    ...redisLine(await ownDatabase()),
+    ...redisLine(options.embeddedRedis ? null : await ownDatabase()),
     ...secutoolsLine(options.secutools),
     options.yaml ?? `pool: { autonomous: { min: ${sessions}, max: ${sessions} } }`,
   ];

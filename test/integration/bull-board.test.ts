@@ -8,6 +8,7 @@ import { holdView } from "../../src/control/hold-view.ts";
 import { connect, type RedisClient } from "../../src/queue/connection.ts";
 import { type ServedBoard, serveBoard } from "../helpers/bull-board.ts";
 import { type FixtureOptions, type QueueFixture, startQueue } from "../helpers/queue-fixture.ts";
+import { redisOf } from "../helpers/test-redis.ts";
 import { until } from "../helpers/until.ts";
 
 interface Live {
@@ -83,7 +84,7 @@ const queueOf = (board: ServedBoard, wanted: string) => {
 };
 
 function connectTo({ config }: QueueFixture): RedisClient {
-  const redis = connect({ socket: join(config.stateDir, "redis.sock") });
+  const redis = connect(redisOf(config));
   onTestFinished(() => redis.disconnect());
   return redis;
 }
@@ -93,10 +94,10 @@ async function askHold({ config }: QueueFixture): Promise<void> {
 }
 
 /** A notification that could not be delivered, in a queue where nobody is to be notified. Returns its id. */
-async function failedNotification({ config }: QueueFixture, board: ServedBoard): Promise<string> {
+async function failedNotification(queue: QueueFixture, board: ServedBoard): Promise<string> {
   const { opts, name } = queueOf(board, "notifications");
   const { id = "" } = await queueOf(board, "notifications").add("failed: alpha/x.md to the webhook", {});
-  const shared = { connection: { path: join(config.stateDir, "redis.sock") }, prefix: opts.prefix ?? "" };
+  const shared = { connection: connectTo(queue), prefix: opts.prefix ?? "" };
   const worker = new Worker(name, null, { ...shared, autorun: false });
   const job: Job | undefined = await worker.getNextJob("test", { block: false });
   await job?.moveToFailed(new Error("no answer"), "test", false);

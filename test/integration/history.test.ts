@@ -10,6 +10,7 @@ import { Pool } from "../../src/workers/tmux/pool.ts";
 import { Tmux } from "../../src/workers/tmux/tmux.ts";
 import { type BareQueues, startBareQueues } from "../helpers/bare-queues.ts";
 import { startQueue } from "../helpers/queue-fixture.ts";
+import { redisOf } from "../helpers/test-redis.ts";
 import { until } from "../helpers/until.ts";
 
 const NOW = Date.UTC(2026, 10, 21, 9, 37, 12, 345);
@@ -143,7 +144,7 @@ describe("operators see", () => {
   test("how many tasks ended, and how busy the sessions were, or that nobody knows", async () => {
     const queue = await startQueue();
     cleanups.push(queue.stop);
-    const shared = { address: { socket: `${queue.config.stateDir}/redis.sock` }, workspace: queue.config.workspace };
+    const shared = { address: redisOf(queue.config), workspace: queue.config.workspace };
     const sums = new History({ ...shared, onError: bare.shared.onError });
     cleanups.push(async () => await sums.stop());
     const now = Date.now();

@@ -205,7 +205,7 @@ describe("over HTTP", () => {
 });
 
 test("a daemon that has lost its Redis says so, and its metrics what is known", async () => {
-  await start();
+  await start({ embeddedRedis: true });
   const redis = new EmbeddedRedis(queue.config.stateDir, childEnvironment(queue.environment));
   process.kill(z.number().parse(await probe(redis.address)), "SIGKILL");
   await until("it is not ready", async () => {
