@@ -18,6 +18,8 @@ export const delegationCounts = z.object({
   cancelled: count,
   /** Given to the local pool because the platform would not take them. */
   fallback: count,
+  /** How often the reaper looked after what is out. */
+  ticks: count,
   cost_usd: z.record(z.enum(PROVIDERS), cost),
 });
 export type DelegationCounts = z.infer<typeof delegationCounts>;
@@ -53,6 +55,7 @@ export async function readDelegationCounts({ client, fetcher, counters }: Delega
     failed: total("failed"),
     cancelled: total("cancelled"),
     fallback: total("fallback"),
+    ticks: total("ticks"),
     cost_usd: { gpu: 0, gemini: 0, "claude-api": 0, ...Object.fromEntries(costs) },
   };
 }

@@ -49,7 +49,8 @@ export class Reaper implements Service {
 
   /** One tick. It ends early when the platform is down: then nothing is asked in vain, and nothing fails. */
   async runOnce(signal: AbortSignal): Promise<void> {
-    const { client, fetcher, onError } = this.#parts;
+    const { client, fetcher, counters, onError } = this.#parts;
+    await counters.add("ticks");
     const out = (await fetcher.active()).flatMap((job): RemoteTask[] =>
       job.payload.remote === null ? [] : [{ job, remote: job.payload.remote }],
     );

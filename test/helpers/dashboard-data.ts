@@ -183,7 +183,16 @@ export function exampleOverview(options: ExampleOptions = {}): Overview {
       runs,
       queues: { inbox: backlog, local: { ...backlog, waiting, active: busy }, delegated: backlog },
       delegation: {
-        ...{ configured: true, active: 3, submitted: 40, completed: 36, failed: 1, cancelled: 0, fallback: 0 },
+        ...{
+          configured: true,
+          active: 3,
+          submitted: 40,
+          completed: 36,
+          failed: 1,
+          cancelled: 0,
+          fallback: 0,
+          ticks: 7,
+        },
         cost_usd: { gpu: 0, gemini: 0.4, "claude-api": 2.1 },
       },
     },

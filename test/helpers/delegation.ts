@@ -41,7 +41,7 @@ export interface Delegation {
   marker(name: string): string;
   /** The names of the markers in the inbox. */
   markers(): Promise<string[]>;
-  /** The totals that the queue counts in Redis. */
+  /** The totals that the queue counts in Redis, but for the reaper's ticks. */
   counters(): Promise<Record<string, number>>;
   /** Does something with the queue's Redis. */
   withRedis<T>(use: (redis: RedisClient) => Promise<T>): Promise<T>;
@@ -80,7 +80,7 @@ export async function prepareDelegation(options: DelegationOptions = {}): Promis
       const counters = new Counters({ address, workspace, onError: (error) => queue.errors.push(error) });
       const totals = await counters.read();
       await counters.stop();
-      return Object.fromEntries(totals);
+      return Object.fromEntries([...totals].filter(([name]) => name !== "ticks"));
     },
     withRedis: async (use) => {
       const redis = connect(address);

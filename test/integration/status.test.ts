@@ -315,6 +315,7 @@ describe("a delegated task", () => {
     expect(states(found)).toEqual(states(out));
     expect(found.queues.delegated).toEqual({ waiting: 0, active: 1, delayed: 0, oldest_ms: null });
     expect(found.delegation).toMatchObject({ configured: true, active: 1, submitted: 1, completed: 0, fallback: 0 });
+    expect(found.delegation.ticks).toBeGreaterThan(0);
 
     const response = await fetch(`${queue.app.url}/api/delegated/status`);
     const body: unknown = await response.json();

@@ -25,7 +25,7 @@ const STATUS: Status = {
     delegated: { waiting: 0, active: 0, delayed: 0, oldest_ms: null },
   },
   delegation: {
-    ...{ configured: true, active: 5, submitted: 9, completed: 3, failed: 1, cancelled: 0, fallback: 2 },
+    ...{ configured: true, active: 5, submitted: 9, completed: 3, failed: 1, cancelled: 0, fallback: 2, ticks: 7 },
     cost_usd: { gpu: 0.5, gemini: 0, "claude-api": 1.25 },
   },
 };
@@ -96,6 +96,7 @@ describe("a scrape", () => {
       'delegation_cost_usd_total{provider="gemini"} 0',
       'delegation_cost_usd_total{provider="claude-api"} 1.25',
     ]);
+    expect(await lines(metrics, "reaper")).toEqual(["reaper_ticks_total 7"]);
   });
 
   test("shows runs that wait for a person, and those that are silent", async () => {

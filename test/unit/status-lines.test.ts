@@ -19,7 +19,7 @@ const QUIET: Status = {
   queues: { inbox: NONE, local: NONE, delegated: NONE },
   delegation: {
     configured: false,
-    ...{ active: 0, submitted: 0, completed: 0, failed: 0, cancelled: 0, fallback: 0 },
+    ...{ active: 0, submitted: 0, completed: 0, failed: 0, cancelled: 0, fallback: 0, ticks: 7 },
     cost_usd: { gpu: 0, gemini: 0, "claude-api": 0 },
   },
 };
@@ -95,7 +95,7 @@ describe("the status on a screen", () => {
   test("tells of delegation where there is any, or was", () => {
     const delegation = {
       ...QUIET.delegation,
-      ...{ configured: true, active: 3, submitted: 9, completed: 4, failed: 1, cancelled: 1, fallback: 2 },
+      ...{ configured: true, active: 3, submitted: 9, completed: 4, failed: 1, cancelled: 1, fallback: 2, ticks: 7 },
       cost_usd: { gpu: 0.011, gemini: 0.5, "claude-api": 1.2 },
     };
     const queues = { ...QUIET.queues, delegated: { ...NONE, waiting: 7, oldest_ms: 5 } };

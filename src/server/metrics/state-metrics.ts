@@ -17,6 +17,7 @@ export class StateMetrics {
   readonly #held: Gauge<"kind">;
   readonly #delegated: Gauge;
   readonly #delegations: Counter<"outcome">;
+  readonly #ticks: Counter;
   readonly #delegationCost: Counter<"provider">;
 
   constructor(registry: Registry) {
@@ -40,6 +41,7 @@ export class StateMetrics {
     this.#delegations = new Counter(
       named("delegations_total", "Delegated tasks over all hosts and restarts, by what became of them.", "outcome"),
     );
+    this.#ticks = new Counter(named("reaper_ticks_total", "How often the reaper looked after delegated tasks."));
     this.#delegationCost = new Counter(
       named("delegation_cost_usd_total", "What delegated tasks cost over all hosts and restarts.", "provider"),
     );
@@ -70,8 +72,10 @@ export class StateMetrics {
     }
   }
 
-  #showDelegation({ active, submitted, completed, failed, cancelled, fallback, cost_usd }: Status["delegation"]): void {
+  #showDelegation({ active, ticks, cost_usd, ...totals }: Status["delegation"]): void {
+    const { submitted, completed, failed, cancelled, fallback } = totals;
     this.#delegated.set(active);
+    this.#ticks.inc(ticks);
     for (const [outcome, total] of Object.entries({ submitted, completed, failed, cancelled, fallback }))
       this.#delegations.inc({ outcome }, total);
     for (const [provider, cost] of Object.entries(cost_usd)) this.#delegationCost.inc({ provider }, cost);
@@ -80,6 +84,7 @@ export class StateMetrics {
   #reset(): void {
     for (const metric of [this.#jobs, this.#oldest, this.#sessions, this.#held]) metric.reset();
     for (const metric of [this.#attention, this.#stale, this.#delegated]) metric.remove();
+    this.#ticks.reset();
     this.#delegations.reset();
     this.#delegationCost.reset();
   }
