@@ -20,7 +20,16 @@ import { readScreen, readSessions } from "./sessions.ts";
 import { showTask } from "./show-task.ts";
 import { readStatus, type Status } from "./status.ts";
 import { viewTask } from "./task-row-view.ts";
-import type { Commanded, TaskDetail, TaskDraft, TaskFilter, TaskLog, TaskPage, TaskView } from "./task-view.ts";
+import type {
+  Commanded,
+  TaskDetail,
+  TaskDraft,
+  TaskFilter,
+  TaskLog,
+  TaskPage,
+  TaskStep,
+  TaskView,
+} from "./task-view.ts";
 import { readTimeline, type TimelineSources } from "./timeline.ts";
 
 export interface ControlsOptions extends OverviewSources, TimelineSources {
@@ -33,6 +42,9 @@ export interface ControlsOptions extends OverviewSources, TimelineSources {
 
 /** How much of what an agent said stands in the log. */
 const MAX_LOG_TEXT = 10_000;
+/** The last step of a task, and how long it is waited for: a crash may have come before it. */
+const ENDS = ["done", "failed", "cancelled", "rejected"];
+const TOLD_MS = 5_000;
 /** How long Redis may take to answer a daemon that says it is ready. */
 const READY_MS = 2_000;
 
@@ -90,7 +102,7 @@ export class Controls {
   async log(text: string, from: number): Promise<TaskLog> {
     const row = await lookUp(text, this.#options.index);
     const lines = await readTimeline(this.#options, row.id, MAX_LOG_TEXT);
-    const over = row.finishedAtMs !== null;
+    const over = isTold(row, lines);
     return { id: row.id, task: taskLabel(row.task), lines: lines.slice(from), next: lines.length, over };
   }
 
@@ -169,6 +181,13 @@ export class Controls {
   #view(row: TaskRow): TaskView {
     return viewTask(row, this.#options.board.runOf(row.id));
   }
+}
+
+/** Whether a task is over, and its log says so: that comes a moment later. */
+function isTold({ finishedAtMs }: TaskRow, lines: readonly TaskStep[]): boolean {
+  if (finishedAtMs === null) return false;
+  const isEnd = ({ type, at }: TaskStep) => ENDS.includes(type) && Date.parse(at) >= finishedAtMs;
+  return lines.some(isEnd) || Date.now() - finishedAtMs > TOLD_MS;
 }
 
 function shown({ task, path }: { task: TaskFile; path: string }): Commanded {

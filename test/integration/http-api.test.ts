@@ -124,7 +124,10 @@ describe("over HTTP", () => {
       return found.state === "done" ? found : null;
     });
     expect(over).toMatchObject({ id: running.id, result: "all is well", finished_at: expect.any(String) });
-    const log = await ask(`/api/tasks/${running.id}/log?from=1`, taskLog);
+    const log = await until("its log is over", async () => {
+      const read = await ask(`/api/tasks/${running.id}/log?from=1`, taskLog);
+      return read.over && read;
+    });
     expect(log).toMatchObject({ id: running.id, over: true });
     expect((await ask(`/api/tasks/${running.id}/log?from=${log.next}`, taskLog)).lines).toEqual([]);
     await until("it was told", async () => told().includes('"type":"done"'));
