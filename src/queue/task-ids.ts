@@ -11,8 +11,8 @@ export interface Entry {
 }
 
 /**
- * Gives each task its id: one that is put back has its own again, unless that is another's. What is left of it in the
- * queues goes; `routed` are those behind the inbox queue.
+ * Gives each task its id: one that is put back has its own again, unless that is another's. `routed` are the queues
+ * behind the inbox queue: what is left of it there goes when it comes there again, so that it is never nowhere.
  */
 export async function nameTasks(
   entries: readonly Entry[],
@@ -34,10 +34,9 @@ export async function nameTasks(
   return named;
 }
 
-/** Removes what is left of a task that was over; how many runs it had. null when the id is in use, or another file's. */
+/** Makes room for a task that was over; how many runs it had. null when the id is in use, or another file's. */
 async function clearOld(id: string, task: TaskFile, inbox: Queue, routed: readonly Queue[]): Promise<number | null> {
   let runs = 0;
-  const old: Queue[] = [];
   for (const queue of [...routed, inbox]) {
     const job: Job | undefined = await queue.getJob(id);
     if (job === undefined) continue;
@@ -45,9 +44,8 @@ async function clearOld(id: string, task: TaskFile, inbox: Queue, routed: readon
     const isOver = job.finishedOn !== undefined && known?.project === task.project;
     if (!isOver || (queue !== inbox && !isNamed(job, known, task.name))) return null;
     if (queue !== inbox) runs = Math.max(runs, known.earlierRuns + job.attemptsStarted);
-    old.push(queue);
   }
-  for (const queue of old) await queue.remove(id);
+  await inbox.remove(id);
   return runs;
 }
 

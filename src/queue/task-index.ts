@@ -132,7 +132,10 @@ export class TaskIndex implements Service {
     for (const place of places) this.#range(transaction, place, limit);
     const answers = (await transaction.exec()) ?? [];
     const found = places.flatMap((place, index) => entriesOf(place, strings(answers[index]?.[1])));
-    return [...new Map(found.map((entry) => [entry.id, entry])).values()].sort(byState);
+    // A task that was put back is in the inbox queue while its old job is still where it ended.
+    const live = found.filter(({ type }) => !OVER.includes(type));
+    const over = found.filter(({ type }) => OVER.includes(type));
+    return [...new Map([...over, ...live].map((entry) => [entry.id, entry])).values()].sort(byState);
   }
 
   #range(transaction: ChainableCommander, { queue, type }: Place, limit: number): void {

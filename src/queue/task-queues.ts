@@ -98,11 +98,13 @@ export class TaskQueues implements Service {
 
   /** Moves a task on to the local pool. Repeating it is harmless. */
   async toLocal(id: string, payload: LocalPayload): Promise<void> {
+    await this.#removeEarlier(id, payload);
     await this.#local.add(taskLabel(payload), payload, this.#jobOptions(id, payload));
   }
 
   /** Moves a task on to secutools. Repeating it is harmless. */
   async toDelegated(id: string, payload: DelegatedPayload): Promise<void> {
+    await this.#removeEarlier(id, payload);
     // One that came back from there is with the local pool already.
     if ((await this.#local.getJob(id)) !== undefined) return;
     await this.#delegated.add(taskLabel(payload), payload, this.#jobOptions(id, payload));
@@ -163,12 +165,25 @@ export class TaskQueues implements Service {
     return "updated";
   }
 
+  /** What is left of a task from before it was put back would keep it out. */
+  async #removeEarlier(id: string, { earlierRuns }: TaskPayload): Promise<void> {
+    for (const queue of [this.#local, this.#delegated]) {
+      const job: Job | undefined = await queue.getJob(id);
+      if (job?.finishedOn === undefined) continue;
+      if (readPayload(taskPayload, id, job.data).earlierRuns < earlierRuns) await queue.remove(id);
+    }
+  }
+
+  /** The job that is not over, or else one that is. */
   async #find(id: string): Promise<{ queue: Queue; job: Job | undefined }> {
+    let found: { queue: Queue; job: Job | undefined } = { queue: this.#inbox, job: undefined };
     for (const queue of this.#all) {
       const job: Job | undefined = await queue.getJob(id);
-      if (job !== undefined) return { queue, job };
+      if (job === undefined) continue;
+      if (job.finishedOn === undefined) return { queue, job };
+      if (found.job === undefined) found = { queue, job };
     }
-    return { queue: this.#inbox, job: undefined };
+    return found;
   }
 
   #job(id: string, payload: TaskPayload) {

@@ -76,8 +76,9 @@ describe("a task that is put back has its id", () => {
     await bare.delegated.fail(id, new Error("no"), { ...ENDING, result: "failed" });
     expect(await enqueueOne(payload("x.md"), id)).toEqual({ id, state: "new" });
     expect(await shown()).toEqual([`${id} x.md waiting`]);
-    await bare.inbox.fetch();
-    await bare.queues.toDelegated(id, delegatedTask(payload("x.md")));
+    const earlierRuns = (await bare.inbox.fetch())?.payload.earlierRuns ?? 0;
+    expect(earlierRuns).toBe(1);
+    await bare.queues.toDelegated(id, { ...delegatedTask(payload("x.md")), earlierRuns });
     expect((await bare.delegated.fetch())?.id).toBe(id);
   });
 

@@ -103,9 +103,8 @@ describe("a task that is put back", () => {
     const { queue, id } = await failedTask();
     await askDaemon(queue.config.stateDir, "POST", "/api/hold", z.object({ hold: holdView }), { body: {} });
     await post(queue, `/api/tasks/${id}/retry`);
-    // Between its old job and its new one it has none.
-    const state = async () => (await get(queue, id).catch(() => null))?.state;
-    await until("it waits", async () => (await state()) === "waiting");
+    // It is known all the time, as what it was or what it is.
+    await until("it waits", async () => (await get(queue, id)).state === "waiting");
     const page = await askDaemon(queue.config.stateDir, "GET", "/api/tasks", taskPage);
     expect(page.tasks.map((task) => `${task.id} ${task.state}`)).toEqual([`${id} waiting`]);
     await expect(post(queue, `/api/tasks/${id}/retry`)).rejects.toMatchObject({ code: "TASK_NOT_OVER" });
