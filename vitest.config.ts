@@ -22,11 +22,16 @@ export default defineConfig({
     projects: [
       // They share nothing but code, so they need no process each.
       project("unit", 5_000, { include: ["test/unit/**/*.test.ts", "test/architecture.test.ts"], isolate: false }),
-      project("integration", 30_000, { globalSetup: "test/helpers/redis-container.ts" }),
-      project("e2e", 90_000, { fileParallelism: false }),
-      project("browser", 90_000, { fileParallelism: false }),
-      project("claude", 180_000, { fileParallelism: false }),
-      project("docker", 300_000, { fileParallelism: false }),
+      // They wait more than they compute: two at a time, also where there are two cores.
+      project("integration", 30_000, {
+        globalSetup: "test/helpers/redis-container.ts",
+        maxWorkers: 2,
+        sequence: { groupOrder: 1 },
+      }),
+      project("e2e", 90_000, { fileParallelism: false, sequence: { groupOrder: 2 } }),
+      project("browser", 90_000, { fileParallelism: false, sequence: { groupOrder: 2 } }),
+      project("claude", 180_000, { fileParallelism: false, sequence: { groupOrder: 2 } }),
+      project("docker", 300_000, { fileParallelism: false, sequence: { groupOrder: 2 } }),
     ],
   },
 });
