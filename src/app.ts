@@ -24,6 +24,7 @@ import { Hosts } from "./queue/hosts.ts";
 import { Journal } from "./queue/journal.ts";
 import { DELEGATED_QUEUE, LOCAL_QUEUE } from "./queue/names.ts";
 import { delegatedPayload, localPayload } from "./queue/payload.ts";
+import { RedisWatch } from "./queue/redis-watch.ts";
 import { TaskIndex } from "./queue/task-index.ts";
 import { TaskQueues } from "./queue/task-queues.ts";
 import { HttpServer } from "./server/http-server.ts";
@@ -121,19 +122,22 @@ export class App implements Service {
     const queues = await this.#services.start(new TaskQueues({ ...shared, retentionMs: config.retention.jobsMs }));
     const pool = this.#pool();
     const records = await this.#startRecords(shared, pool);
-    const { runs, ...local } = await this.#startLocal(shared, pool, host.id);
+    const redis = await this.#services.start(new RedisWatch(shared));
+    const { runs, worker, ...local } = await this.#startLocal(shared, queues, pool, host.id);
     const { reaper, parts: delegation } = await this.#startDelegated(shared, queues);
     const auto = isDelegating(config) ? { auto: config.secutools.auto } : null;
     await this.#services.start(routingWorker({ ...shared, queues, delegation: auto, events }));
     const projects = { projectsDir: config.projectsDir, listed: config.dedicated.map(({ project }) => project) };
     const isRunning = (task: TaskFile) => runs.isRunning(task);
     const door = new Door({ queues, events, isRunning, onWithdrawn: () => reaper.wake(), onError });
-    await this.#services.start(new InboxWatcher({ projects, door, sweepIntervalMs: config.sweepIntervalMs, onError }));
+    const inboxes = new InboxWatcher({ projects, door, sweepIntervalMs: config.sweepIntervalMs, onError });
+    await this.#services.start(inboxes);
+    redis.onBack(() => Promise.all([worker.setRight(), inboxes.sweepOnce()]).catch(onError));
     const { tmux } = this;
     const { workspace } = config;
     const { hosts, takeover } = await this.#startTakeover(shared, host.id);
     const others = { hosts, takeover, goneAfterMs: config.goneAfterMs };
-    const parts = { ...local, ...records, ...others, tmux, workspace, queues, delegation, projects, now };
+    const parts = { ...local, ...records, ...others, redis, tmux, workspace, queues, delegation, projects, now };
     const controls = new Controls(parts);
     const status = async () => await controls.status();
     await this.#services.start(new HostHeartbeat({ hosts, workspace, host: host.id, status, onError }));
@@ -150,7 +154,7 @@ export class App implements Service {
     );
   }
 
-  async #startLocal(shared: Shared, pool: Pool, host: string) {
+  async #startLocal(shared: Shared, queues: TaskQueues, pool: Pool, host: string) {
     const { config, onError, now = Date.now } = this.#options;
     const { events, tmux } = this;
     const fetcher = await this.#services.start(
@@ -160,9 +164,9 @@ export class App implements Service {
     const store = new RunStore(config.stateDir);
     await store.prune(config.retention.runsMs);
     const board = new RunBoard();
-    const runs = new LocalRuns({ config, tmux, pool, hold, fetcher, store, board, events, now, onError });
-    await this.#services.start(new TmuxWorker({ fetcher, pool, hold, runs, onError }));
-    return { runs, pool, hold, board, store };
+    const runs = new LocalRuns({ config, tmux, pool, hold, queues, fetcher, store, board, events, now, onError });
+    const worker = await this.#services.start(new TmuxWorker({ fetcher, pool, hold, runs, onError }));
+    return { runs, worker, pool, hold, board, store };
   }
 
   async #startRecords(shared: Shared, pool: Pool) {

@@ -3,6 +3,7 @@ import { TASK_STATES, type TaskFile, taskLabel } from "../core/task.ts";
 import { FOREVER_MS } from "../core/verdict.ts";
 import { listProjects, type ProjectSet } from "../producers/projects.ts";
 import type { Hosts } from "../queue/hosts.ts";
+import type { RedisWatch } from "../queue/redis-watch.ts";
 import type { TaskIndex } from "../queue/task-index.ts";
 import type { TaskRow } from "../queue/task-row.ts";
 import type { Takeover } from "../workers/takeover.ts";
@@ -33,6 +34,7 @@ import type {
 import { readTimeline, type TimelineSources } from "./timeline.ts";
 
 export interface ControlsOptions extends OverviewSources, TimelineSources {
+  readonly redis: RedisWatch;
   readonly projects: ProjectSet;
   readonly index: TaskIndex;
   readonly hosts: Hosts;
@@ -45,10 +47,11 @@ const MAX_LOG_TEXT = 10_000;
 /** The last step of a task, and how long it is waited for: a crash may have come before it. */
 const ENDS = ["done", "failed", "cancelled", "rejected"];
 const TOLD_MS = 5_000;
-/** How long Redis may take to answer a daemon that says it is ready. */
-const READY_MS = 2_000;
 
-/** What operators can ask of the daemon, by whichever way they come. */
+/**
+ * What operators can ask of the daemon, by whichever way they come. Nobody waits for a Redis that is away:
+ * REDIS_UNREACHABLE is thrown at once by whatever needs it.
+ */
 export class Controls {
   readonly #options: ControlsOptions;
 
@@ -58,52 +61,39 @@ export class Controls {
 
   /** @throws {QueueError} TMUX_FAILED */
   async status(): Promise<Status> {
-    return await readStatus(this.#options);
+    return await this.#asking(async () => await readStatus(this.#options));
   }
 
   async delegationStatus(): Promise<DelegationStatus> {
-    return await readDelegationStatus(this.#options.delegation);
+    return await this.#asking(async () => await readDelegationStatus(this.#options.delegation));
   }
 
   /** @throws {QueueError} TMUX_FAILED */
   async overview(): Promise<Overview> {
-    return await readOverview(this.#options);
+    return await this.#asking(async () => await readOverview(this.#options));
   }
 
   async tasks(filter: TaskFilter): Promise<TaskPage> {
-    const { state, project, route, tag, limit, offset } = filter;
-    const { index } = this.#options;
-    const states = state.length === 0 ? TASK_STATES : state;
-    if (project === undefined && route === undefined && tag === undefined) {
-      const { total, rows } = await index.page(states, offset, limit);
-      return { total, offset, tasks: rows.map((row) => this.#view(row)) };
-    }
-    const rows = await index.list(states);
-    const found = rows.filter(
-      (row) =>
-        (project === undefined ||
-          row.task.project === project ||
-          taskLabel(row.task) === `${project}/${row.task.name}`) &&
-        (route === undefined || row.queue === route) &&
-        (tag === undefined || row.header.tags.includes(tag)),
-    );
-    const tasks = found.slice(offset, offset + limit).map((row) => this.#view(row));
-    return { total: found.length, offset, tasks };
+    return await this.#asking(async () => await this.#list(filter));
   }
 
   /** @throws {QueueError} TASK_UNKNOWN, TASK_AMBIGUOUS */
   async task(text: string): Promise<TaskDetail> {
     const { index, board } = this.#options;
-    const row = await lookUp(text, index);
-    return await showTask(row, board.runOf(row.id), this.#options);
+    return await this.#asking(async () => {
+      const row = await lookUp(text, index);
+      return await showTask(row, board.runOf(row.id), this.#options);
+    });
   }
 
   /** What happened to a task from the nth line on. @throws {QueueError} TASK_UNKNOWN, TASK_AMBIGUOUS */
   async log(text: string, from: number): Promise<TaskLog> {
-    const row = await lookUp(text, this.#options.index);
-    const lines = await readTimeline(this.#options, row.id, MAX_LOG_TEXT);
-    const over = isTold(row, lines);
-    return { id: row.id, task: taskLabel(row.task), lines: lines.slice(from), next: lines.length, over };
+    return await this.#asking(async () => {
+      const row = await lookUp(text, this.#options.index);
+      const lines = await readTimeline(this.#options, row.id, MAX_LOG_TEXT);
+      const over = isTold(row, lines);
+      return { id: row.id, task: taskLabel(row.task), lines: lines.slice(from), next: lines.length, over };
+    });
   }
 
   /** @throws {QueueError} TASK_INVALID, PROJECT_UNKNOWN, PROJECT_AMBIGUOUS */
@@ -113,7 +103,8 @@ export class Controls {
 
   /** @throws {QueueError} TASK_UNKNOWN, TASK_AMBIGUOUS, TASK_NOT_OVER */
   async retry(text: string): Promise<Commanded> {
-    const { projects, index } = this.#options;
+    const { projects, index, redis } = this.#options;
+    redis.check();
     return shown(await retryTask(text, projects, index));
   }
 
@@ -129,7 +120,8 @@ export class Controls {
 
   /** @throws {QueueError} TASK_UNKNOWN, TASK_AMBIGUOUS */
   async cancel(text: string): Promise<Commanded> {
-    const { projects, queues } = this.#options;
+    const { projects, queues, redis } = this.#options;
+    redis.check();
     const { task } = await findTask(text, projects, queues);
     return shown({ task, path: await cancelTask(task, await queues.runsOf(task)) });
   }
@@ -155,11 +147,12 @@ export class Controls {
 
   /** The hosts on this Redis, of every workspace. */
   async hosts(): Promise<HostView[]> {
-    return await readHosts(this.#options.hosts, this.#options.goneAfterMs);
+    return await this.#asking(async () => await readHosts(this.#options.hosts, this.#options.goneAfterMs));
   }
 
   /** Takes over the work of a host that is dead. @throws {QueueError} HOST_UNKNOWN, HOST_BUSY */
   async adopt(host: string): Promise<string[]> {
+    this.#options.redis.check();
     return (await this.#options.takeover.adopt(host)).map(taskLabel);
   }
 
@@ -175,7 +168,34 @@ export class Controls {
 
   /** Whether the daemon can work now. @throws {QueueError} REDIS_UNREACHABLE, TMUX_FAILED */
   async ready(): Promise<void> {
-    await Promise.all([this.#options.index.ping(READY_MS), this.#options.pool.look()]);
+    this.#options.redis.check();
+    await this.#options.pool.look();
+  }
+
+  /** A command is left to end once it has begun. */
+  async #asking<T>(question: () => Promise<T>): Promise<T> {
+    return await this.#options.redis.during(question);
+  }
+
+  async #list(filter: TaskFilter): Promise<TaskPage> {
+    const { state, project, route, tag, limit, offset } = filter;
+    const { index } = this.#options;
+    const states = state.length === 0 ? TASK_STATES : state;
+    if (project === undefined && route === undefined && tag === undefined) {
+      const { total, rows } = await index.page(states, offset, limit);
+      return { total, offset, tasks: rows.map((row) => this.#view(row)) };
+    }
+    const rows = await index.list(states);
+    const found = rows.filter(
+      (row) =>
+        (project === undefined ||
+          row.task.project === project ||
+          taskLabel(row.task) === `${project}/${row.task.name}`) &&
+        (route === undefined || row.queue === route) &&
+        (tag === undefined || row.header.tags.includes(tag)),
+    );
+    const tasks = found.slice(offset, offset + limit).map((row) => this.#view(row));
+    return { total: found.length, offset, tasks };
   }
 
   #view(row: TaskRow): TaskView {

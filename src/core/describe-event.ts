@@ -33,6 +33,8 @@ function textOf(event: TaskEvent): string {
       return `waits with the pool until ${new Date(event.untilMs).toISOString()}: ${event.reason}`;
     case "recovered":
       return `waits again: ${event.from}, which ran it, is gone`;
+    case "restored":
+      return "known again: Redis had lost it";
     case "delegated":
       return `${event.provider} has it, as ${event.remote}`;
     case "done":

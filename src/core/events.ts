@@ -19,6 +19,8 @@ type TaskStep =
   | { readonly type: "held"; readonly session: string; readonly reason: string; readonly untilMs: number }
   /** The host that ran it is gone. */
   | { readonly type: "recovered"; readonly from: string }
+  /** Redis had lost what it knew of it, and it runs all the same. */
+  | { readonly type: "restored" }
   | { readonly type: "delegated"; readonly provider: Provider; readonly remote: string }
   /** `by` = the session or the provider that did it. */
   | { readonly type: "done"; readonly by: string; readonly path: string; readonly spent: Spent }

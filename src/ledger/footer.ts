@@ -1,4 +1,5 @@
 import { formatDuration } from "../core/duration.ts";
+import { parseRunId } from "../core/id.ts";
 
 const START = "<!-- ccl-queue:footer -->";
 const END = "<!-- /ccl-queue:footer -->";
@@ -44,6 +45,16 @@ export function stripFooter(text: string): string {
 export function isFooterOf(text: string, run: string): boolean {
   const footer = findFooter(text);
   return footer !== null && text.slice(footer.start, footer.end).includes(`\n| run | ${run} |\n`);
+}
+
+/** Whether a finished file was written for this run or a later one of the same task; a cancellation is no run's. */
+export function isFooterSince(text: string, run: string): boolean {
+  if (isFooterOf(text, run)) return true;
+  const first = parseRunId(run);
+  const footer = readFooter(text);
+  const written = parseRunId(footer?.rows.get("run") ?? "");
+  if (first === null || written === null || footer?.result === "cancelled") return false;
+  return written.id === first.id && written.runs >= first.runs;
 }
 
 /** What a footer says, read back. */
@@ -113,8 +124,13 @@ function rowsOf(footer: Footer): [string, string][] {
   return rows.flatMap(([name, value]) => (value === undefined ? [] : [[name, value]]));
 }
 
+/** On one line. Not by one pattern: many blanks without a line break would keep it busy. */
 function cell(text: string): string {
-  return text.replace(/\s*\n\s*/g, " ").replaceAll("|", "\\|");
+  const lines = text.split(/[\r\n]+/).map((line) => line.trim());
+  return lines
+    .filter((line) => line !== "")
+    .join(" ")
+    .replaceAll("|", "\\|");
 }
 
 /** Every line is quoted: nothing an agent says can end the footer or start another. */

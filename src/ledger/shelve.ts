@@ -4,7 +4,7 @@ import { dirname, join } from "node:path";
 import { isSystemError } from "../core/errors.ts";
 import type { TaskFile } from "../core/task.ts";
 import { claimAsItIs } from "./claim.ts";
-import { type Footer, isFooterOf, renderFooter, stripFooter } from "./footer.ts";
+import { type Footer, isFooterOf, isFooterSince, renderFooter, stripFooter } from "./footer.ts";
 import { claimedPath, inboxDir, SHELVES, type Shelf, shelfDir } from "./layout.ts";
 import { MAX_TASK_BYTES } from "./parse-task.ts";
 import { numbered, placeNew } from "./place-new.ts";
@@ -45,10 +45,10 @@ export async function shelveText(task: TaskFile, shelf: Shelf, text: string, foo
   });
 }
 
-/** Where a run's task was shelved, or null. */
+/** Where a task was shelved by a run or a later one of its own, or null. */
 export async function findShelved(task: TaskFile, run: string): Promise<{ shelf: Shelf; path: string } | null> {
   for (const shelf of SHELVES) {
-    const path = await shelvedFor(task, shelf, run);
+    const path = await shelvedFor(task, shelf, (text) => isFooterSince(text, run));
     if (path !== null) return { shelf, path };
   }
   return null;
@@ -70,9 +70,10 @@ async function shelve(
   fill: (draft: string) => Promise<void>,
 ): Promise<string> {
   // Named for the run, so that a repetition clears away what a crash left of it.
-  const draft = draftPath(task, shelf, footer.run ?? randomUUID());
+  const { run } = footer;
+  const draft = draftPath(task, shelf, run ?? randomUUID());
   try {
-    const shelved = footer.run === undefined ? null : await shelvedFor(task, shelf, footer.run);
+    const shelved = run === undefined ? null : await shelvedFor(task, shelf, (text) => isFooterOf(text, run));
     if (shelved !== null) return shelved;
     await mkdir(dirname(draft), { recursive: true });
     await fill(draft);
@@ -113,12 +114,12 @@ function withFooter(original: Buffer, footer: Footer): Buffer {
   return Buffer.concat([text, Buffer.from(renderFooter(footer))]);
 }
 
-async function shelvedFor(task: TaskFile, shelf: Shelf, run: string): Promise<string | null> {
+async function shelvedFor(task: TaskFile, shelf: Shelf, isIt: (text: string) => boolean): Promise<string | null> {
   for (let copy = 1; ; copy += 1) {
     const path = numbered(shelvedPath(task, shelf), copy);
     const text = await readFile(path, "utf8").catch(ignoreFolder);
     if (text === null) return null;
-    if (isFooterOf(text, run)) return path;
+    if (isIt(text)) return path;
   }
 }
 

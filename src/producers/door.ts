@@ -76,10 +76,14 @@ export class Door {
     await restoreGivenBack(project);
   }
 
-  /** Gives back claims that belong to no run and no job: what a crash between two steps left behind. */
-  async giveBackLost(claimed: readonly TaskFile[]): Promise<void> {
-    const notRunning = claimed.filter((task) => !this.#options.isRunning(task));
-    for (const task of await this.withoutJob(notRunning)) await unclaim(task);
+  /** The claims that belong to no run and no job: what a crash between two steps left behind. */
+  async lostClaims(claimed: readonly TaskFile[]): Promise<TaskFile[]> {
+    return await this.withoutJob(claimed.filter((task) => !this.#options.isRunning(task)));
+  }
+
+  /** Gives back a claim of nobody's. */
+  async giveBack(task: TaskFile): Promise<void> {
+    await unclaim(task);
   }
 
   /** Gives marked tasks a job again where the queue has lost it, so that somebody asks secutools about them. */

@@ -28,6 +28,8 @@ export class Inbox {
   readonly #reported = new Map<string, boolean>();
   readonly #settling = new Settling();
   readonly #scan = coalesce(() => this.#scanOnce());
+  /** The claims that belonged to nobody at the last sweep. */
+  #lost: ReadonlySet<string> = new Set();
   #isListingDue = true;
   #isSweepDue = false;
   #listing: NodeJS.Timeout | null = null;
@@ -100,8 +102,7 @@ export class Inbox {
     await this.#door.restoreGivenBack(this.project);
     const { claimed, delegated } = await readInbox(this.project);
     const marked = new Set(delegated);
-    const lost = claimed.filter((name) => !marked.has(name));
-    await this.#door.giveBackLost(lost.map((name) => this.#task(name)));
+    await this.#giveBackLost(claimed.filter((name) => !marked.has(name)));
     await this.#door.restoreDelegated(delegated.map((name) => this.#task(name)));
     const known = [...this.#known.keys()];
     const forgotten = await this.#door.withoutJob(known.map((name) => this.#task(name)));
@@ -109,6 +110,14 @@ export class Inbox {
     for (const name of known) this.#report(name, false);
     this.#isListingDue = true;
     this.#isSweepDue = false;
+  }
+
+  /** Known by two sweeps: another host may be about to tell a Redis that has lost it of a run. */
+  async #giveBackLost(claimed: readonly string[]): Promise<void> {
+    const lost = await this.#door.lostClaims(claimed.map((name) => this.#task(name)));
+    const again = lost.filter(({ name }) => this.#lost.has(name));
+    for (const task of again) await this.#door.giveBack(task);
+    this.#lost = new Set(lost.map(({ name }) => name));
   }
 
   /** The names to look at: those reported, then, where a listing is due, what it has in addition or no more. */

@@ -1,11 +1,11 @@
 import { Job, Queue, QueueEvents, Worker } from "bullmq";
 import type { z } from "zod";
 import { messageOf } from "../core/errors.ts";
-import { runId } from "../core/id.ts";
 import type { Service } from "../core/service.ts";
 import { connect, type RedisAddress, type RedisClient } from "./connection.ts";
 import { keyPrefix } from "./names.ts";
-import { type DelegatedPayload, type Ending, type LocalPayload, readPayload, taskPayload } from "./payload.ts";
+import { type DelegatedPayload, type Ending, type LocalPayload, readPayload } from "./payload.ts";
+import { type Holder, holdWaiting, type Standing, standingOf } from "./standing.ts";
 
 /**
  * Outlasts whatever keeps a host away: a job is never handed out twice because time went by. What a host held that
@@ -17,7 +17,6 @@ const STALLED_CHECK_MS = 30_000;
 /** How often a job counts as stalled before BullMQ gives it up: never, attempts are ours to count. */
 const NEVER = 1_000_000;
 const SECOND_MS = 1_000;
-const WAITING: readonly string[] = ["waiting", "prioritized", "delayed"];
 
 /** What BullMQ says of a job that is gone, or whose lock is. */
 const NOT_OURS = /^Missing (key|lock) for job|^Lock mismatch for job|is not in the active state/;
@@ -52,6 +51,8 @@ export class Fetcher<Payload> implements Service {
   readonly #queue: Queue;
   readonly #worker: Worker;
   readonly #events: QueueEvents;
+  /** Who holds what, and where. */
+  readonly #held: Holder;
   #renewal: NodeJS.Timeout | null = null;
   #stopped = false;
 
@@ -70,6 +71,7 @@ export class Fetcher<Payload> implements Service {
       ...(options.ratePerSecond === undefined ? {} : { limiter: { max: options.ratePerSecond, duration: SECOND_MS } }),
     });
     this.#events = new QueueEvents(options.queue, shared);
+    this.#held = { queue: this.#queue, redis: this.#redis, token: options.token };
     this.#redis.on("error", options.onError);
     this.#queue.on("error", options.onError);
     this.#worker.on("error", options.onError);
@@ -126,18 +128,14 @@ export class Fetcher<Payload> implements Service {
     return taken.flat();
   }
 
-  /**
-   * Whether a job has gone on without a run: it waits, or was handed out again, be it to us. False for a job that ended
-   * with that run, and for an unknown one.
-   */
-  async isElsewhere(id: string, run: string): Promise<boolean> {
-    const job: Job | undefined = await Job.fromId(this.#worker, id);
-    if (job === undefined) return false;
-    const { earlierRuns } = readPayload(taskPayload, id, job.data);
-    if (runId(id, earlierRuns + job.attemptsStarted) !== run) return true;
-    const state = await job.getState();
-    if (state !== "active") return WAITING.includes(state);
-    return (await this.#redis.get(`${this.#queue.toKey(id)}:lock`)) !== this.#options.token;
+  /** How a run's job stands with us. */
+  async standing(id: string, run: string): Promise<Standing> {
+    return await standingOf(this.#held, id, run);
+  }
+
+  /** Takes a job that waits out of turn, as the start of this number. False when it waits no more. */
+  async hold(id: string, start: number): Promise<boolean> {
+    return await holdWaiting(this.#held, id, { start, lockMs: LOCK_MS });
   }
 
   /** How many jobs are out now, whoever fetched them. */

@@ -1,8 +1,6 @@
 import { basename } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import { Queue } from "bullmq";
 import type { ChainableCommander } from "ioredis";
-import { QueueError } from "../core/errors.ts";
 import type { Service } from "../core/service.ts";
 import { TASK_STATES, type TaskState } from "../core/task.ts";
 import { connect, type RedisAddress, type RedisClient } from "./connection.ts";
@@ -77,16 +75,6 @@ export class TaskIndex implements Service {
   async stop(): Promise<void> {
     await Promise.all(Object.values(this.#queues).map((queue) => queue.close()));
     this.#redis.disconnect();
-  }
-
-  /** @throws {QueueError} REDIS_UNREACHABLE when Redis does not answer within so long */
-  async ping(timeoutMs: number): Promise<void> {
-    const answer = await Promise.race([this.#redis.ping(), sleep(timeoutMs, null, { ref: false })]);
-    if (answer !== null) return;
-    throw new QueueError("Redis does not answer", {
-      code: "REDIS_UNREACHABLE",
-      hint: "agents go on, and the queue catches up once it is back",
-    });
   }
 
   /** All tasks in these states: what goes on, what waits in the order in which it will run, the finished newest first. */

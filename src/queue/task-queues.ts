@@ -23,6 +23,9 @@ export interface TaskQueuesOptions {
   readonly onError: (error: Error) => void;
 }
 
+/** Longer than anybody waits. */
+const FOREVER_MS = 30 * 24 * 60 * 60_000;
+
 /** The queues as the rest of the program sees them: tasks go in, are routed, changed or taken out. */
 export class TaskQueues implements Service {
   readonly #options: TaskQueuesOptions;
@@ -115,6 +118,11 @@ export class TaskQueues implements Service {
     // One of this id that is over would keep the new one out.
     await this.#delegated.remove(id);
     await this.toDelegated(id, payload);
+  }
+
+  /** The same for a task that runs, put off until its run holds the job: nobody else is to fetch it. */
+  async restoreRunning(id: string, payload: LocalPayload): Promise<void> {
+    await this.#local.add(taskLabel(payload), payload, { ...this.#jobOptions(id, payload), delay: FOREVER_MS });
   }
 
   /** The tasks that are not over and whose job's id begins so. */

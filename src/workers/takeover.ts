@@ -5,12 +5,12 @@ import { runId } from "../core/id.ts";
 import type { Service } from "../core/service.ts";
 import type { TaskFile } from "../core/task.ts";
 import { giveBack, hasInbox } from "../ledger/claim.ts";
-import { findShelved } from "../ledger/shelve.ts";
 import type { RedisAddress } from "../queue/connection.ts";
 import { Fetcher, type LocalJob } from "../queue/fetcher.ts";
 import type { Heartbeat, Hosts } from "../queue/hosts.ts";
 import { LOCAL_QUEUE } from "../queue/names.ts";
 import { localPayload } from "../queue/payload.ts";
+import { closeShelved } from "./close-shelved.ts";
 
 /** How often the other hosts are looked at. */
 const LOOK_MS = 5_000;
@@ -143,14 +143,7 @@ async function giveBackJob(
   const run = runId(id, payload.earlierRuns + start);
   const given = await giveBack(task, run);
   if (given === "ending") return "left";
-  const shelved = given === "given" ? null : await findShelved(task, run);
-  if (shelved === null) {
-    await fetcher.putBack(id);
-    return "waits";
-  }
-  const { shelf: result, path } = shelved;
-  const ending = { result, path, by: null, spent: null };
-  if (result === "done") await fetcher.complete(id, ending);
-  else await fetcher.fail(id, new Error("its host died after it had failed: its file says why"), ending);
-  return "over";
+  if (given === "none" && (await closeShelved(fetcher, { id, task, run })) !== null) return "over";
+  await fetcher.putBack(id);
+  return "waits";
 }

@@ -21,12 +21,16 @@ const POLL_MS = 1_000;
 const RECONCILE_MS = 60_000;
 /** How often it is made sure that the jobs at hand are still ours, and that those that are ours are at hand. */
 const LOST_MS = 10_000;
+/** How long a step of a run may take between a job and its run. */
+const STRAY_MS = 1_000;
 /** How long a run that is being finished may hold up a stop: the next start goes on with it. */
 const STOP_MS = 1_000;
 
 /** Reserves free sessions first and then fetches a job for each, so that it never holds a job it cannot run. */
 export class TmuxWorker implements Service {
   readonly #options: TmuxWorkerOptions;
+  /** Makes good what Redis has lost or got wrong of our jobs. */
+  readonly setRight = coalesce(() => this.#setRightOnce());
   readonly #fill = coalesce(() => this.#fillOnce());
   readonly #abort = new AbortController();
   readonly #running = new Set<Promise<void>>();
@@ -40,17 +44,13 @@ export class TmuxWorker implements Service {
   async start(): Promise<void> {
     if (this.#timers.length > 0) return;
     const { fetcher, pool, hold, runs, onError } = this.#options;
-    const setRight = coalesce(async () => {
-      await runs.giveUpLost();
-      await runs.putBackStrays();
-    });
     await hold.load();
     await pool.reconcile();
     for (const run of await runs.recover(await fetcher.takeBack(), this.#abort.signal)) this.#follow(run);
     fetcher.onWork(() => this.#wake());
     this.#timers.push(setInterval(() => this.#wake(), POLL_MS));
     this.#timers.push(setInterval(() => void pool.reconcile().catch(onError), RECONCILE_MS));
-    this.#timers.push(setInterval(() => void setRight().catch(onError), LOST_MS));
+    this.#timers.push(setInterval(() => void this.setRight().catch(onError), LOST_MS));
     this.#wake();
   }
 
@@ -60,6 +60,14 @@ export class TmuxWorker implements Service {
     this.#abort.abort();
     await this.#fill().catch(() => {});
     await Promise.race([Promise.all(this.#running), sleep(STOP_MS, undefined, { ref: false })]);
+  }
+
+  async #setRightOnce(): Promise<void> {
+    const { runs } = this.#options;
+    await runs.giveUpLost();
+    if (!(await runs.putBackStrays())) return;
+    await sleep(STRAY_MS, undefined, { signal: this.#abort.signal }).catch(() => {});
+    if (!this.#abort.signal.aborted) await runs.putBackStrays();
   }
 
   /** Starts as many waiting jobs as there are free sessions and the hold allows. */

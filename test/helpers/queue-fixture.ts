@@ -37,6 +37,8 @@ export interface FixtureOptions {
   };
   /** A Redis that the daemon starts itself, whatever the other tests have: for tests that are about it. */
   readonly embeddedRedis?: boolean;
+  /** A Redis of the test's own, which it can do things to. */
+  readonly redisUrl?: string;
   /** What clients of the server have to show; nothing unless said. */
   readonly token?: string;
   /** The clock that holds and delegated tasks go by. */
@@ -168,7 +170,7 @@ async function writeConfig(dir: string, socket: string, options: FixtureOptions)
       ? `claude: { command: ${process.execPath}, args: ["${AGENT}", --dangerously-skip-permissions], ${limits} }`
       : `claude: { command: ${options.claude.command}, ${limits} }`,
     "server: { port: 0 }",
-    ...redisLine(options.embeddedRedis ? null : await ownDatabase()),
+    ...redisLine(options.redisUrl ?? (options.embeddedRedis ? null : await ownDatabase())?.url ?? null),
     ...secutoolsLine(options.secutools),
     options.yaml ?? `pool: { autonomous: { min: ${sessions}, max: ${sessions} } }`,
   ];
@@ -176,8 +178,8 @@ async function writeConfig(dir: string, socket: string, options: FixtureOptions)
   return file;
 }
 
-function redisLine(redis: { readonly url: string } | null): string[] {
-  return redis === null ? [] : [`redis: { url: "${redis.url}" }`];
+function redisLine(url: string | null): string[] {
+  return url === null ? [] : [`redis: { url: "${url}" }`];
 }
 
 function secutoolsLine(secutools: FixtureOptions["secutools"]): string[] {

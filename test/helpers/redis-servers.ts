@@ -35,7 +35,7 @@ export async function prepareRedisServers(): Promise<RedisServers> {
     async start(lines = [], { sentinel = false, cli = [], port: wanted } = {}) {
       const port = wanted ?? (await freePort());
       const own = join(dir, String(port));
-      await mkdir(own);
+      await mkdir(own, { recursive: true });
       const file = join(own, "redis.conf");
       // The lines of a test come last: where two say the same, the last counts.
       const common = [`port ${port}`, "bind 127.0.0.1", `dir ${own}`];

@@ -36,11 +36,15 @@ export async function openTerminal(
     type: async (text) => void (await tmux("send-keys", "-l", text)),
     press: async (...keys) => void (await tmux("send-keys", ...keys)),
     screen,
-    shows: async (what) =>
-      await until(`the terminal shows ${what}`, async () => {
+    shows: async (what) => {
+      const shown = until(`the terminal shows ${what}`, async () => {
         const text = await screen();
         return (typeof what === "string" ? text.includes(what) : what.test(text)) && text;
-      }),
+      });
+      return await shown.catch(async (cause: Error) => {
+        throw new Error(`${cause.message}; it shows:\n${await screen()}`, { cause });
+      });
+    },
     close: async () => void (await tmux("kill-server")),
   };
 }

@@ -2,7 +2,7 @@ import { mkdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, describe, expect, test } from "vitest";
 import { readHosts } from "../../src/control/hosts.ts";
-import { statusSchema } from "../../src/control/status.ts";
+import { sessionList } from "../../src/cli/sessions.ts";
 import { TaskEvents } from "../../src/core/events.ts";
 import { Hosts as KnownHosts } from "../../src/queue/hosts.ts";
 import { TaskIndex } from "../../src/queue/task-index.ts";
@@ -49,7 +49,7 @@ async function adopt(host: TestHost): Promise<void> {
 }
 
 async function sessionStates({ app }: TestHost): Promise<string[]> {
-  const { sessions } = statusSchema.parse(await (await fetch(`${app.url}/watchdog/status`)).json());
+  const { sessions } = sessionList.parse(await (await fetch(`${app.url}/api/sessions`)).json());
   return sessions.map(({ state }) => state);
 }
 

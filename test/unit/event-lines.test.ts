@@ -44,6 +44,7 @@ test.each<[string, TaskEvent]>([
     { ...ran, type: "held", reason: "RUN_LIMITED: You've hit your limit", untilMs: Date.UTC(2026, 10, 21, 23, 26) },
   ],
   ["waits again: host-a, which ran it, is gone", { ...told, type: "recovered", from: "host-a" }],
+  ["known again: Redis had lost it", { ...told, type: "restored" }],
   ["done after 4 min 5 s; now done/fix.md", { ...ran, type: "done", by: "ccl-auto-11", path: "done/fix.md", spent }],
   [
     "failed: RUN_CRASHED: it ended; now failed/fix.md",

@@ -1,4 +1,4 @@
-import { oneLine } from "../../workers/secutools/one-line.ts";
+import { oneLine } from "../../core/one-line.ts";
 
 /** How much is shown of a text that somebody else wrote. */
 const MAX_SHOWN = 500;

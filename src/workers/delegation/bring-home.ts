@@ -1,11 +1,12 @@
 import { QueueError } from "../../core/errors.ts";
 import { hasInbox, isWithdrawn } from "../../ledger/claim.ts";
 import { isMarked, type Marker, readMarker, removeMarker } from "../../ledger/marker.ts";
-import { findShelved, type RunFooter, removeDraft } from "../../ledger/shelve.ts";
+import { type RunFooter, removeDraft } from "../../ledger/shelve.ts";
 import { clearAway, shelveDelegated } from "../../ledger/shelve-delegated.ts";
 import { spentOf } from "../../ledger/spent.ts";
 import type { DelegatedJob } from "../../queue/fetcher.ts";
 import { cancelledEnding } from "../../queue/payload.ts";
+import { closeShelved } from "../close-shelved.ts";
 import type { Secutools } from "../secutools/client.ts";
 import { endOf, type RemoteAnswer, type RemoteEnd } from "./outcome.ts";
 import { type DelegationParts, runOf, taskOf } from "./parts.ts";
@@ -86,13 +87,11 @@ export async function isUnchanged(job: DelegatedJob): Promise<boolean> {
 /** A crash after the file was finalised left the job open. */
 async function wasShelved(parts: DelegationParts, { job }: RemoteTask, marker: Marker | null): Promise<boolean> {
   const task = taskOf(job);
-  const shelved = await findShelved(task, runOf(job));
+  const run = runOf(job);
+  const shelved = await closeShelved(parts.fetcher, { id: job.id, task, run, by: job.payload.provider });
   if (shelved === null) return false;
-  await removeDraft(task, shelved.shelf, runOf(job));
+  await removeDraft(task, shelved.shelf, run);
   if (marker?.job === job.id) await clearAway(task, marker);
-  const ending = { path: shelved.path, by: job.payload.provider, spent: null };
-  if (shelved.shelf === "done") await parts.fetcher.complete(job.id, { ...ending, result: "done" });
-  else await parts.fetcher.fail(job.id, new Error(`failed; see ${shelved.path}`), { ...ending, result: "failed" });
   return true;
 }
 

@@ -1,5 +1,6 @@
 import { basename } from "node:path";
 import { QueueError } from "../../core/errors.ts";
+import { isClaimed } from "../../ledger/claim.ts";
 import { fingerprint, sight } from "../../ledger/completeness.ts";
 import { taskPath } from "../../ledger/layout.ts";
 import { type Marker, readMarker, writeMarker } from "../../ledger/marker.ts";
@@ -7,6 +8,7 @@ import { parseTask } from "../../ledger/parse-task.ts";
 import { readOriginal } from "../../ledger/read-task.ts";
 import type { DelegatedJob } from "../../queue/fetcher.ts";
 import { cancelledEnding } from "../../queue/payload.ts";
+import { closeShelved } from "../close-shelved.ts";
 import type { Secutools, Submission } from "../secutools/client.ts";
 import { type DelegationParts, runOf, taskOf } from "./parts.ts";
 
@@ -40,7 +42,7 @@ async function submitOnce(parts: DelegationParts, job: DelegatedJob, signal: Abo
   if (marker !== null) return await stepBack(parts, job);
   if (client === null) return await fallBack(parts, job, "delegation is not configured any more");
   const sighting = await sight(taskPath(task));
-  if (sighting === null) return await cancel(parts, job);
+  if (sighting === null) return await endWithoutFile(parts, job);
   const isAsEnqueued = fingerprint(sighting) === job.payload.fingerprint;
   const text = isAsEnqueued ? await readText(job) : null;
   if (text === null) return await fetcher.putBack(job.id, CHANGED_RETRY_MS);
@@ -97,9 +99,10 @@ async function handOver(
   return marker;
 }
 
-/** The job knows its remote one from now on. */
+/** The job knows its remote one from now on, and which attempt it is. */
 async function keep({ fetcher }: DelegationParts, job: DelegatedJob, marker: Marker): Promise<void> {
-  await fetcher.amend(job.id, { remote: { id: marker.remoteId, submittedAtMs: Date.parse(marker.submittedAt) } });
+  const remote = { id: marker.remoteId, submittedAtMs: Date.parse(marker.submittedAt) };
+  await fetcher.amend(job.id, { remote, attempts: marker.attempt - 1 });
 }
 
 /** The file is out for a job that Redis has lost: the sweep makes that one anew. */
@@ -107,9 +110,14 @@ async function stepBack({ fetcher }: DelegationParts, job: DelegatedJob): Promis
   await fetcher.discard(job.id);
 }
 
-async function cancel({ fetcher, events }: DelegationParts, job: DelegatedJob): Promise<void> {
+/** Its file is gone: taken away, unless Redis has forgotten that the task is over or with the local pool. */
+async function endWithoutFile({ fetcher, events }: DelegationParts, job: DelegatedJob): Promise<void> {
+  const task = taskOf(job);
+  if (await isClaimed(task)) return await fetcher.discard(job.id);
+  const run = runOf(job);
+  if ((await closeShelved(fetcher, { id: job.id, task, run, by: job.payload.provider })) !== null) return;
   await fetcher.complete(job.id, cancelledEnding);
-  events.emit({ type: "cancelled", task: taskOf(job), id: job.id });
+  events.emit({ type: "cancelled", task, id: job.id });
 }
 
 /** The local pool does it. It has its job there before it leaves here. */

@@ -9,6 +9,7 @@ import type { RunParts } from "./parts.ts";
 import { prepareRun, takeBack } from "./prepare.ts";
 import type { RunRecord } from "./record.ts";
 import { seeRun } from "./see.ts";
+import { isStillOurs } from "./standing.ts";
 
 /** How soon a job is tried again that could not even be prepared. */
 const PREPARE_RETRY_MS = 5_000;
@@ -19,7 +20,7 @@ export class LocalRuns {
   /** The tasks whose files are in our hands. */
   readonly #running = new Set<string>();
   /** The runs that are watched, by their ids, and what ends the watch. */
-  readonly #watched = new Map<string, { readonly job: string; readonly lost: AbortController }>();
+  readonly #watched = new Map<string, { readonly record: RunRecord; readonly lost: AbortController }>();
   /** The jobs that we held at the last look though none of our runs was theirs. */
   #strays: readonly string[] = [];
 
@@ -60,7 +61,7 @@ export class LocalRuns {
     for (const record of open) {
       const session = await pool.adopt(record.id);
       const see = async () => await this.#see(record, session, signal);
-      if (await fetcher.isElsewhere(record.job, record.id)) await abandonRun(this.#parts, record, session);
+      if (!(await isStillOurs(this.#parts, record))) await abandonRun(this.#parts, record, session);
       else if (record.state.name === "ended") await this.#holding(record, see);
       else if (session !== null || (await this.#wasLaunched(record))) goingOn.push(this.#holding(record, see));
       else await takeBack(this.#parts, record);
@@ -71,26 +72,34 @@ export class LocalRuns {
     return goingOn;
   }
 
-  /** Gives up the runs whose jobs another host has taken over while this one could not be heard of. */
+  /**
+   * Gives up the runs whose jobs another host has taken over while this one could not be heard of. What Redis has lost
+   * of the others is made good.
+   */
   async giveUpLost(): Promise<void> {
-    for (const [run, { job, lost }] of this.#watched) if (await this.#parts.fetcher.isElsewhere(job, run)) lost.abort();
+    const looks = [...this.#watched.values()].map(async ({ record, lost }) => {
+      if (!(await isStillOurs(this.#parts, record))) lost.abort();
+    });
+    await Promise.all(looks);
   }
 
   /**
    * Puts back the jobs that Redis gave us in an answer that never arrived, as the connection broke. They are known by
-   * two looks: the first may come between two steps of a run.
+   * two looks: the first may come between two steps of a run. True when a second look is due.
    */
-  async putBackStrays(): Promise<void> {
+  async putBackStrays(): Promise<boolean> {
     const { fetcher } = this.#parts;
     const held = await fetcher.takeBack();
     const strays = held.filter(({ payload }) => !this.isRunning(payload)).map(({ id }) => id);
-    for (const id of strays) if (this.#strays.includes(id)) await fetcher.putBack(id);
-    this.#strays = strays;
+    const known = strays.filter((id) => this.#strays.includes(id));
+    for (const id of known) await fetcher.putBack(id);
+    this.#strays = strays.filter((id) => !known.includes(id));
+    return this.#strays.length > 0;
   }
 
   async #see(record: RunRecord, session: Session | null, signal: AbortSignal): Promise<void> {
     const lost = new AbortController();
-    this.#watched.set(record.id, { job: record.job, lost });
+    this.#watched.set(record.id, { record, lost });
     try {
       await seeRun(this.#parts, record, session, { stopped: signal, lost: lost.signal });
     } finally {

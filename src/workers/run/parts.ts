@@ -2,6 +2,7 @@ import type { Config } from "../../config/config.ts";
 import type { TaskEvents } from "../../core/events.ts";
 import type { Fetcher } from "../../queue/fetcher.ts";
 import type { LocalPayload } from "../../queue/payload.ts";
+import type { TaskQueues } from "../../queue/task-queues.ts";
 import type { PoolHold } from "../pool-hold.ts";
 import type { Pool } from "../tmux/pool.ts";
 import type { Tmux } from "../tmux/tmux.ts";
@@ -14,6 +15,7 @@ export interface RunParts {
   readonly tmux: Tmux;
   readonly pool: Pool;
   readonly hold: PoolHold;
+  readonly queues: TaskQueues;
   readonly fetcher: Fetcher<LocalPayload>;
   readonly store: RunStore;
   readonly board: RunBoard;

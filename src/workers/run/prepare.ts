@@ -7,6 +7,7 @@ import { readClaimed } from "../../ledger/read-task.ts";
 import { shelveClaimed } from "../../ledger/shelve.ts";
 import type { LocalJob } from "../../queue/fetcher.ts";
 import { cancelledEnding } from "../../queue/payload.ts";
+import { closeShelved } from "../close-shelved.ts";
 import type { RunParts } from "./parts.ts";
 import { type RunRecord, taskOf } from "./record.ts";
 
@@ -19,7 +20,7 @@ const GO_ON =
 /** Journals a run, claims the task's file and writes what the agent needs; null when there is nothing to run. */
 export async function prepareRun(parts: RunParts, job: LocalJob, session: string): Promise<RunRecord | null> {
   const { store } = parts;
-  const record = newRecord(job, session, parts.config);
+  const record = newRecord(job, await numberOf(parts, job), session, parts.config);
   await store.create(record);
   if (!(await claimed(parts, job, record))) {
     await store.remove(record.id);
@@ -56,7 +57,9 @@ async function claimed({ fetcher, events }: RunParts, job: LocalJob, record: Run
   const task = taskOf(record);
   const result = await claim(task, job.payload.fingerprint);
   if (result === "unfinished") await fetcher.putBack(job.id, UNFINISHED_RETRY_MS);
-  if (result === "gone") {
+  // Redis may have forgotten that it is over.
+  const first = runId(job.id, job.payload.earlierRuns + 1);
+  if (result === "gone" && (await closeShelved(fetcher, { id: job.id, task, run: first })) === null) {
     await fetcher.complete(job.id, cancelledEnding);
     events.emit({ type: "cancelled", task, id: job.id });
   }
@@ -74,10 +77,18 @@ async function reject({ store, fetcher, events }: RunParts, record: RunRecord, r
   events.emit({ type: "rejected", task, id: record.job, reason, path });
 }
 
-function newRecord(job: LocalJob, session: string, config: Config): RunRecord {
-  const { project, name, header, reason, attempts, earlierRuns } = job.payload;
+/** A Redis that was set back gives out the numbers of runs that there were: the next free one is kept with the job. */
+async function numberOf({ store, fetcher }: RunParts, { id, start, payload }: LocalJob): Promise<number> {
+  let { earlierRuns } = payload;
+  while (await store.has(runId(id, earlierRuns + start))) earlierRuns += 1;
+  if (earlierRuns > payload.earlierRuns) await fetcher.amend(id, { earlierRuns });
+  return earlierRuns + start;
+}
+
+function newRecord(job: LocalJob, number: number, session: string, config: Config): RunRecord {
+  const { project, name, header, reason, attempts } = job.payload;
   return {
-    id: runId(job.id, earlierRuns + job.start),
+    id: runId(job.id, number),
     job: job.id,
     project,
     name,

@@ -8,6 +8,7 @@ import { RunFiles } from "./files.ts";
 import { type EndedState, finishRun } from "./finish.ts";
 import type { RunParts } from "./parts.ts";
 import { type RunRecord, taskOf } from "./record.ts";
+import { isStillOurs } from "./standing.ts";
 import { type Progress, watchRun } from "./watch.ts";
 
 /** A limit is met at the first request: an agent that works for so long has passed it. */
@@ -36,20 +37,20 @@ export async function seeRun(
   const state = await ended(parts, record, session, files, AbortSignal.any([stopped, lost]));
   // Its file was taken away: by a person, or by a host that has begun it anew.
   if (state?.end.kind === "cancelled") await endAgentTree(await files.process(), parts.store.pathOf(record.id));
-  const isLost = lost.aborted || (state !== null && (await isElsewhere(parts, record, stopped)));
-  if (isLost === true) await abandonRun(parts, record, session);
-  else if (isLost === false && state !== null) await finishRun({ parts, record, state, files, session }, stopped);
+  const isOurs = !lost.aborted && (state === null || (await askRedis(parts, record, stopped)));
+  if (isOurs === false) await abandonRun(parts, record, session);
+  else if (isOurs === true && state !== null) await finishRun({ parts, record, state, files, session }, stopped);
   parts.board.remove(record.id);
 }
 
 /**
- * Waits until Redis answers, null when a stop comes first: a host that was cut off must not finalise what others have
- * taken over meanwhile.
+ * Whether the run's task is still its own. Waits until Redis answers, null when a stop comes first: a host that was cut
+ * off must not finalise what others have taken over meanwhile.
  */
-async function isElsewhere(parts: RunParts, record: RunRecord, stopped: AbortSignal): Promise<boolean | null> {
+async function askRedis(parts: RunParts, record: RunRecord, stopped: AbortSignal): Promise<boolean | null> {
   while (!stopped.aborted) {
     try {
-      return await parts.fetcher.isElsewhere(record.job, record.id);
+      return await isStillOurs(parts, record);
     } catch (error) {
       parts.onError(error);
     }

@@ -1,7 +1,7 @@
 import type { z } from "zod";
 import { type ErrorCode, QueueError } from "../../core/errors.ts";
 import { parseJson } from "../../core/json.ts";
-import { oneLine } from "./one-line.ts";
+import { oneLine } from "../../core/one-line.ts";
 import type { Outcome } from "./retry.ts";
 import type { Answer } from "./transport.ts";
 import { remoteError } from "./wire.ts";

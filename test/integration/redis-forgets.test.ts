@@ -1,0 +1,144 @@
+import { cp, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { TaskIndex } from "../../src/queue/task-index.ts";
+import { type Delegation, delegable, prepareDelegation } from "../helpers/delegation.ts";
+import { freePort, prepareRedisServers, type RedisServer, type RedisServers } from "../helpers/redis-servers.ts";
+import { redisOf } from "../helpers/test-redis.ts";
+import { until } from "../helpers/until.ts";
+
+const LINES = ["appendonly yes", "appendfsync always"];
+const RUNNING = ["r1", "r2", "r3"];
+const WAITING = ["w1", "w2", "w3", "w4"];
+const DELEGATED = ["d1", "d2", "d3"];
+const ALL = [...RUNNING, ...WAITING, ...DELEGATED].map((name) => `${name}.md`).sort();
+
+let servers: RedisServers;
+let server: RedisServer;
+let port: number;
+let delegation: Delegation;
+
+beforeEach(async () => {
+  servers = await prepareRedisServers();
+  port = await freePort();
+  server = await servers.start(LINES, { port });
+});
+
+afterEach(async () => {
+  await delegation.stop();
+  await servers.stop();
+});
+
+const submits = async () => (await delegation.queue.witness()).filter(({ event }) => event === "submit");
+const data = () => join(servers.dir, String(port), "appendonlydir");
+const snapshot = () => join(servers.dir, "snapshot");
+
+async function start(sweep = "60s"): Promise<void> {
+  delegation = await prepareDelegation({
+    sessions: RUNNING.length,
+    redisUrl: `redis://127.0.0.1:${port}`,
+    sweep,
+    platform: { delayMs: 4_000 },
+  });
+  await delegation.queue.app.start();
+}
+
+async function restart(): Promise<void> {
+  server = await servers.start(LINES, { port });
+}
+
+/** Brings the server back as it was at the snapshot. */
+async function setBack(): Promise<void> {
+  await server.kill();
+  await rm(data(), { recursive: true });
+  await cp(snapshot(), data(), { recursive: true });
+  await restart();
+}
+
+async function drop(): Promise<void> {
+  const { queue } = delegation;
+  for (const name of RUNNING) await queue.drop(`${name}.md`, "agent: work 3s\n");
+  await until("all sessions work", async () => (await submits()).length === RUNNING.length);
+  for (const name of WAITING) await queue.drop(`${name}.md`, "agent: work 1500ms\n");
+  for (const name of DELEGATED) await queue.drop(`${name}.md`, delegable("do it"));
+  await until("all are delegated", () => delegation.events("delegated").length === DELEGATED.length);
+  await until("all wait", () => delegation.events("routed").length === ALL.length);
+}
+
+/** How many tasks Redis believes not to be over. */
+async function live(): Promise<number> {
+  const index = new TaskIndex({ address: redisOf(delegation.queue.config), workspace: "default", onError: () => {} });
+  const { total } = await index.first(["waiting", "delayed", "running", "delegated"], 1);
+  await index.stop();
+  return total;
+}
+
+/** Every task is done, once, and the queue says so. */
+async function holds(): Promise<void> {
+  const { queue } = delegation;
+  expect(await queue.settled("done", ALL.length, 30_000)).toEqual(ALL);
+  await until("the inbox is empty", async () => (await queue.names("inbox")).length === 0);
+  expect(await queue.names("failed")).toEqual([]);
+  const runs = (await submits()).map(({ run }) => run);
+  expect(new Set(runs).size).toBe(runs.length);
+  expect(runs).toHaveLength(RUNNING.length + WAITING.length);
+  expect(delegation.platform.jobs()).toHaveLength(DELEGATED.length);
+  expect(delegation.events("cancelled")).toEqual([]);
+  await until("nothing waits or runs", async () => (await live()) === 0);
+}
+
+describe("all tasks end once, and none is run or submitted again, when Redis", () => {
+  test("is emptied", async () => {
+    await start("1s");
+    await drop();
+    await server.cli("flushall");
+    await holds();
+  });
+
+  test("is emptied while no daemon runs", async () => {
+    await start();
+    await drop();
+    await delegation.queue.app.stop();
+    await server.cli("flushall");
+    await delegation.queue.app.start();
+    await holds();
+  });
+
+  test("is set back to before they were dropped", async () => {
+    await start();
+    await cp(data(), snapshot(), { recursive: true });
+    await drop();
+    await setBack();
+    await holds();
+  });
+
+  test("is set back to when they waited, and some are over since", async () => {
+    await start();
+    await drop();
+    await cp(data(), snapshot(), { recursive: true });
+    await until("some are over and some run", async () => (await submits()).length > RUNNING.length + 1);
+    await setBack();
+    await holds();
+  });
+
+  test("is set back to when they waited while no daemon runs, and some are over since", async () => {
+    await start();
+    await drop();
+    await cp(data(), snapshot(), { recursive: true });
+    await until("some are over and some run", async () => (await submits()).length > RUNNING.length + 1);
+    await delegation.queue.app.stop();
+    await setBack();
+    await delegation.queue.app.start();
+    await holds();
+  });
+
+  test("is set back to when all waited, long after they are over", async () => {
+    await start();
+    await drop();
+    await cp(data(), snapshot(), { recursive: true });
+    await delegation.queue.settled("done", ALL.length, 30_000);
+    await setBack();
+    await until("nothing waits or runs", async () => (await live()) === 0);
+    await holds();
+  });
+});
