@@ -226,8 +226,8 @@ export class App implements Service {
   async #redis(): Promise<RedisAddress> {
     const { config, onError } = this.#options;
     if (config.redisUrl === null) {
-      const embedded = await this.#services.start(new EmbeddedRedis(config.stateDir, this.#environment), REDIS_STOP_MS);
-      return embedded.address;
+      const embedded = new EmbeddedRedis(config.stateDir, this.#environment, onError);
+      return (await this.#services.start(embedded, REDIS_STOP_MS)).address;
     }
     const address = { url: config.redisUrl };
     await untilReachable(address, onError);

@@ -12,22 +12,35 @@ const SERVERS = ["redis-server", "valkey-server"];
 const START_TIMEOUT_MS = 30_000;
 const STOP_TIMEOUT_MS = 10_000;
 const POLL_MS = 10;
+/** How often it is made sure that it lives, and so how soon one that died is started again. */
+const WATCH_MS = 200;
+/** How soon a start is tried again that failed. */
+const RETRY_MS = 5_000;
 
 /**
  * The Redis that ccl-queue brings along when no URL is configured: on a unix socket in the state directory,
- * nobody else's business, each write on disk before it is acknowledged. One left by a killed daemon is used again.
+ * nobody else's business, each write on disk before it is acknowledged. One left by a killed daemon is used again, and
+ * one that dies is started again.
  */
 export class EmbeddedRedis implements Service {
   readonly address: RedisAddress & { readonly socket: string };
   readonly #dir: string;
   readonly #environment: Readonly<Record<string, string>>;
+  readonly #onError: (error: unknown) => void;
   #pid: number | null = null;
   #hasExited = false;
+  #watch: NodeJS.Timeout | null = null;
+  #launching: Promise<void> | null = null;
 
   /** @throws {QueueError} STATE_DIR_TOO_LONG */
-  constructor(stateDir: string, environment: Readonly<Record<string, string>>) {
+  constructor(
+    stateDir: string,
+    environment: Readonly<Record<string, string>>,
+    onError: (error: unknown) => void = () => {},
+  ) {
     this.#dir = join(stateDir, "redis");
     this.#environment = environment;
+    this.#onError = onError;
     this.address = { socket: socketPath(stateDir, "redis.sock") };
   }
 
@@ -36,14 +49,44 @@ export class EmbeddedRedis implements Service {
     if (this.#pid !== null) return;
     await mkdir(this.#dir, { recursive: true, mode: 0o700 });
     this.#pid = (await probe(this.address)) ?? (await this.#launch());
+    this.#watchOver();
   }
 
   async stop(): Promise<void> {
+    clearTimeout(this.#watch ?? undefined);
+    this.#watch = null;
+    await this.#launching;
     const pid = this.#pid;
     this.#pid = null;
     if (pid === null || !terminate(pid)) return;
     const deadline = performance.now() + STOP_TIMEOUT_MS;
     while (!this.#hasExited && (await this.#answers()) && performance.now() < deadline) await sleep(POLL_MS);
+  }
+
+  /** Looks again and again, for as long as there is a timer. */
+  #watchOver(afterMs = WATCH_MS): void {
+    this.#watch = setTimeout(() => {
+      if (this.#pid !== null && isAlive(this.#pid)) return this.#watchOver();
+      this.#launching = this.#relaunch();
+    }, afterMs);
+  }
+
+  async #relaunch(): Promise<void> {
+    const log = join(this.#dir, "redis.log");
+    let waitMs = WATCH_MS;
+    try {
+      this.#onError(
+        new QueueError("the Redis of the state directory ended, and is started again", {
+          code: "REDIS_FAILED",
+          hint: `its log is ${log}; agents go on`,
+        }),
+      );
+      this.#pid = (await probe(this.address)) ?? (await this.#launch());
+    } catch (error) {
+      this.#onError(error);
+      waitMs = RETRY_MS;
+    }
+    if (this.#watch !== null) this.#watchOver(waitMs);
   }
 
   /** Returns its process id once it answers. */
@@ -106,8 +149,17 @@ async function isExecutable(file: string): Promise<boolean> {
 }
 
 function terminate(pid: number): boolean {
+  return signal(pid, "SIGTERM");
+}
+
+function isAlive(pid: number): boolean {
+  return signal(pid, 0);
+}
+
+/** False when there is no such process. */
+function signal(pid: number, name: NodeJS.Signals | 0): boolean {
   try {
-    return process.kill(pid, "SIGTERM");
+    return process.kill(pid, name);
   } catch {
     return false;
   }

@@ -14,6 +14,7 @@ export interface RedisWatchOptions {
 /** Knows at any time whether Redis answers, so that nobody has to find out by waiting, and tells when it is back. */
 export class RedisWatch implements Service {
   readonly #redis: RedisClient;
+  readonly #onError: (error: Error) => void;
   readonly #changes = new EventEmitter<{ back: []; away: [] }>();
   #isUp = true;
   #timer: NodeJS.Timeout | null = null;
@@ -21,6 +22,7 @@ export class RedisWatch implements Service {
 
   constructor({ address, onError }: RedisWatchOptions) {
     this.#redis = connect(address);
+    this.#onError = onError;
     this.#changes.setMaxListeners(0);
     this.#redis.on("error", onError);
     this.#redis.on("close", () => this.#set(false));
@@ -33,6 +35,7 @@ export class RedisWatch implements Service {
 
   async stop(): Promise<void> {
     clearInterval(this.#timer ?? undefined);
+    this.#timer = null;
     this.#changes.removeAllListeners();
     this.#redis.disconnect();
   }
@@ -76,8 +79,9 @@ export class RedisWatch implements Service {
   }
 
   #set(isUp: boolean): void {
-    if (isUp === this.#isUp) return;
+    if (isUp === this.#isUp || this.#timer === null) return;
     this.#isUp = isUp;
+    if (!isUp) this.#onError(away());
     this.#changes.emit(isUp ? "back" : "away");
   }
 }

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { inspect } from "node:util";
 import { Redis } from "ioredis";
-import { afterEach, describe, expect, test } from "vitest";
+import { afterEach, describe, expect, onTestFailed, test } from "vitest";
 import { z } from "zod";
 import { App } from "../../src/app.ts";
 import { askDaemon } from "../../src/cli/daemon-client.ts";
@@ -20,6 +20,7 @@ import { commanded, taskDetail, taskLog, taskPage } from "../../src/control/task
 import { probe } from "../../src/queue/connection.ts";
 import { EmbeddedRedis } from "../../src/queue/embedded-redis.ts";
 import { prepareQueue, type QueueFixture, startQueue } from "../helpers/queue-fixture.ts";
+import { redisOf } from "../helpers/test-redis.ts";
 import { until } from "../helpers/until.ts";
 
 const TOKEN = "s3cret-token";
@@ -209,8 +210,10 @@ describe("over HTTP", () => {
 
 test("a daemon that has lost its Redis says so, and its metrics what is known", async () => {
   await start({ embeddedRedis: true });
-  const redis = new EmbeddedRedis(queue.config.stateDir, childEnvironment(queue.environment));
-  process.kill(z.number().parse(await probe(redis.address)), "SIGKILL");
+  const pid = z.number().parse(await probe(redisOf(queue.config)));
+  process.kill(pid, "SIGSTOP");
+  const wake = () => void process.kill(pid, "SIGCONT");
+  onTestFailed(wake);
   await until("it is not ready", async () => {
     const response = await fetch(`${queue.app.url}/readyz`);
     return response.status === 503 && (await response.text()).includes("REDIS_UNREACHABLE");
@@ -220,8 +223,7 @@ test("a daemon that has lost its Redis says so, and its metrics what is known", 
   expect(text).toMatch(/^ccl_queue_known\{part="status"\} 0$/m);
   expect(text).toMatch(/^ccl_queue_sessions\{state="idle"\} 2$/m);
   expect(text).not.toContain("ccl_queue_jobs{");
-  cleanups.unshift(async () => await redis.stop());
-  await redis.start();
+  wake();
   await until("it is ready again", async () => (await fetch(`${queue.app.url}/readyz`)).status === 200);
 });
 
