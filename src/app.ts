@@ -15,9 +15,8 @@ import { Notifier } from "./notify/notifier.ts";
 import { Door } from "./producers/door.ts";
 import { InboxWatcher } from "./producers/inbox-watcher.ts";
 import { BoardQueues } from "./queue/board-queues.ts";
-import { type RedisAddress, untilReachable } from "./queue/connection.ts";
+import type { RedisAddress } from "./queue/connection.ts";
 import { Counters } from "./queue/counters.ts";
-import { EmbeddedRedis } from "./queue/embedded-redis.ts";
 import { Fetcher } from "./queue/fetcher.ts";
 import { History } from "./queue/history.ts";
 import { Hosts } from "./queue/hosts.ts";
@@ -25,6 +24,7 @@ import { Journal } from "./queue/journal.ts";
 import { DELEGATED_QUEUE, LOCAL_QUEUE } from "./queue/names.ts";
 import { delegatedPayload, localPayload } from "./queue/payload.ts";
 import { RedisWatch } from "./queue/redis-watch.ts";
+import { startRedis } from "./queue/start-redis.ts";
 import { TaskIndex } from "./queue/task-index.ts";
 import { TaskQueues } from "./queue/task-queues.ts";
 import { HttpServer } from "./server/http-server.ts";
@@ -44,9 +44,6 @@ import { Takeover } from "./workers/takeover.ts";
 import { Pool } from "./workers/tmux/pool.ts";
 import { Tmux } from "./workers/tmux/tmux.ts";
 import { TmuxWorker } from "./workers/tmux-worker.ts";
-
-/** The embedded Redis has data to write before it stops. */
-const REDIS_STOP_MS = 30_000;
 
 /** Everyone else keeps the global Request and Response. */
 const listenerOf = (api: Hono) => getRequestListener(api.fetch, { overrideGlobalObjects: false });
@@ -116,7 +113,8 @@ export class App implements Service {
     const server = await this.#services.start(new HttpServer({ ...config.server, listener: starting }));
     this.#server = server;
     await checkClaudeVersion(config.claude, this.#environment);
-    const address = await this.#redis();
+    const environment = this.#environment;
+    const address = await startRedis(this.#services, { ...config, environment, onError });
     const shared: Shared = { address, workspace: config.workspace, onError };
     await this.#startNotifier(shared, host.id);
     const queues = await this.#services.start(new TaskQueues({ ...shared, retentionMs: config.retention.jobsMs }));
@@ -127,18 +125,13 @@ export class App implements Service {
     const { reaper, parts: delegation } = await this.#startDelegated(shared, queues);
     const auto = isDelegating(config) ? { auto: config.secutools.auto } : null;
     await this.#services.start(routingWorker({ ...shared, queues, delegation: auto, events }));
-    const projects = { projectsDir: config.projectsDir, listed: config.dedicated.map(({ project }) => project) };
-    const isRunning = (task: TaskFile) => runs.isRunning(task);
-    const door = new Door({ queues, events, isRunning, onWithdrawn: () => reaper.wake(), onError });
-    const inboxes = new InboxWatcher({ projects, door, sweepIntervalMs: config.sweepIntervalMs, onError });
-    await this.#services.start(inboxes);
+    const { projects, inboxes } = await this.#startInboxes(queues, runs, reaper);
     redis.onBack(() => Promise.all([worker.setRight(), inboxes.sweepOnce()]).catch(onError));
-    const { tmux } = this;
-    const { workspace } = config;
     const { hosts, takeover } = await this.#startTakeover(shared, host.id);
-    const others = { hosts, takeover, goneAfterMs: config.goneAfterMs };
-    const parts = { ...local, ...records, ...others, redis, tmux, workspace, queues, delegation, projects, now };
-    const controls = new Controls(parts);
+    const { tmux } = this;
+    const { workspace, goneAfterMs } = config;
+    const own = { events, redis, tmux, queues, projects, inboxes, worker, delegation, hosts, takeover };
+    const controls = new Controls({ ...local, ...records, ...own, workspace, goneAfterMs, now });
     const status = async () => await controls.status();
     await this.#services.start(new HostHeartbeat({ hosts, workspace, host: host.id, status, onError }));
     this.#serve(controls, await this.#services.start(new BoardQueues(shared)), host, server);
@@ -209,6 +202,17 @@ export class App implements Service {
     return { reaper, parts };
   }
 
+  async #startInboxes(queues: TaskQueues, runs: LocalRuns, reaper: Reaper) {
+    const { config, onError } = this.#options;
+    const { events } = this;
+    const projects = { projectsDir: config.projectsDir, listed: config.dedicated.map(({ project }) => project) };
+    const isRunning = (task: TaskFile) => runs.isRunning(task);
+    const door = new Door({ queues, events, isRunning, onWithdrawn: () => reaper.wake(), onError });
+    const { sweepIntervalMs } = config;
+    const inboxes = await this.#services.start(new InboxWatcher({ projects, door, sweepIntervalMs, onError }));
+    return { projects, inboxes };
+  }
+
   /** On its address for everyone who may come, and on the daemon's socket for its own user. */
   #serve(controls: Controls, queues: BoardQueues, host: Host, server: HttpServer): void {
     const { config, onError } = this.#options;
@@ -221,17 +225,6 @@ export class App implements Service {
     this.#options.onHold(hold);
     this.#live.hold(hold);
     this.#notifier?.hold(hold);
-  }
-
-  async #redis(): Promise<RedisAddress> {
-    const { config, onError } = this.#options;
-    if (config.redisUrl === null) {
-      const embedded = new EmbeddedRedis(config.stateDir, this.#environment, onError);
-      return (await this.#services.start(embedded, REDIS_STOP_MS)).address;
-    }
-    const address = { url: config.redisUrl };
-    await untilReachable(address, onError);
-    return address;
   }
 
   #pool(): Pool {

@@ -28,11 +28,12 @@ export function declareRunning(program: Command): void {
 
 /** The verbs that help to set it up. */
 export function declareHelpers(program: Command, onEnd: OnEnd): void {
-  const doctor = withJson(
-    program.command("doctor").description("check what the queue needs, and say how to mend it"),
-  ).action(async (options: DoctorOptions) => onEnd(await (await import("./doctor.ts")).doctor(options)));
+  const doctor = withJson(program.command("doctor").description("check what the queue needs, and say how to mend it"))
+    .option("--repair", "make good what Redis has lost, and say what that was")
+    .action(async (options: DoctorOptions) => onEnd(await (await import("./doctor.ts")).doctor(options)));
   withExamples(doctor, [
     ["doctor", "before the first start, and when something is odd"],
+    ["doctor --repair", "after Redis was emptied or restored from a backup"],
     ["doctor --json", "ends with 1 where something must be mended"],
   ]);
   const completion = program

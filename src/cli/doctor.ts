@@ -14,6 +14,7 @@ import { type Screen, screenOf } from "./screen.ts";
 export interface DoctorOptions {
   readonly config?: string;
   readonly json?: true;
+  readonly repair?: true;
 }
 
 /** Claude Code may take a while to start. */
@@ -22,6 +23,10 @@ const SIGNS = { ok: "✓", warning: "!", problem: "✗" } as const;
 
 /** `ccl-queue doctor`: looks at all that the queue needs. Returns the exit code. */
 export async function doctor(options: DoctorOptions): Promise<number> {
+  if (options.repair) {
+    await (await import("./repair.ts")).repair(options);
+    return EXIT.ok;
+  }
   const checks = await withProgress("looking", async () => await lookAtAll(options));
   const isWell = checks.every(({ level }) => level !== "problem");
   if (options.json) printJson({ ok: isWell, checks });

@@ -15,6 +15,7 @@ import { type HoldView, viewHold } from "./hold-view.ts";
 import { type HostView, readHosts } from "./hosts.ts";
 import { lookUp } from "./look-up.ts";
 import { type Overview, type OverviewSources, readOverview } from "./overview.ts";
+import { type Repair, type RepairSources, repair } from "./repair.ts";
 import { retryAll, retryTask } from "./retry.ts";
 import type { ScreenView, SessionView } from "./session-view.ts";
 import { readScreen, readSessions } from "./sessions.ts";
@@ -33,7 +34,7 @@ import type {
 } from "./task-view.ts";
 import { readTimeline, type TimelineSources } from "./timeline.ts";
 
-export interface ControlsOptions extends OverviewSources, TimelineSources {
+export interface ControlsOptions extends OverviewSources, RepairSources, TimelineSources {
   readonly redis: RedisWatch;
   readonly projects: ProjectSet;
   readonly index: TaskIndex;
@@ -154,6 +155,12 @@ export class Controls {
   async adopt(host: string): Promise<string[]> {
     this.#options.redis.check();
     return (await this.#options.takeover.adopt(host)).map(taskLabel);
+  }
+
+  /** Makes good what Redis has lost of the tasks that wait, run or are out. */
+  async repair(): Promise<Repair[]> {
+    this.#options.redis.check();
+    return await repair(this.#options);
   }
 
   /** @throws {QueueError} TMUX_FAILED */

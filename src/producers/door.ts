@@ -108,6 +108,7 @@ export class Door {
     const earlierRuns = parsed.earlier?.runs ?? 0;
     const routed = { ...task, header, fingerprint, earlierRuns, reason, attempts: attempt - 1, ending: null };
     await this.#queues.restoreDelegated(job, { ...routed, provider, remote });
+    this.#events.emit({ type: "restored", task, id: job });
   }
 
   async #submitBatch(batch: readonly Arrival[]): Promise<string[]> {

@@ -41,6 +41,38 @@ describe("doctor on a queue that runs", () => {
   });
 });
 
+describe("doctor --repair", () => {
+  test("says what Redis had lost, by lines and as JSON, and that there is a daemon needed for it", async () => {
+    const queue = await prepareQueue({ embeddedRedis: true, sessions: 1 });
+    const doctor = async (...args: string[]) =>
+      await command(["doctor", "--repair", ...args, "-c", queue.configFile], { environment: queue.environment });
+    expect(await doctor()).toMatchObject({ code: 4, err: expect.stringContaining("[DAEMON_NOT_RUNNING]") });
+    const daemon = await startDaemon(queue.configFile, queue.environment);
+    try {
+      expect((await doctor()).out).toBe("nothing to repair: Redis knows of every file and every run\n");
+      await queue.drop("runs.md", "agent: hang\n");
+      await until("it runs", async () => (await queue.witness()).some(({ event }) => event === "submit"));
+      await queue.drop("waits.md", "it waits\n");
+      await until("it waits", () => daemon.output().includes('alpha/waits.md","id"'));
+      await flush(queue.config.stateDir);
+      const { code, out } = await doctor();
+      expect(code).toBe(0);
+      expect(out).toMatch(/^alpha\/waits\.md \(\w+\) waited, and Redis did not know: enqueued$/m);
+      expect(out).toMatch(/^alpha\/runs\.md \(\w+\) is at work, and Redis did not know: known again$/m);
+      expect(JSON.parse((await doctor("--json")).out)).toEqual({ repairs: [] });
+    } finally {
+      daemon.signal("SIGKILL");
+      await daemon.ended();
+      await queue.app.start();
+      await queue.stop();
+    }
+  });
+});
+
+async function flush(stateDir: string): Promise<void> {
+  await execa("redis-cli", ["-s", join(stateDir, "redis.sock"), "flushall"]);
+}
+
 describe("doctor on a Redis that is configured", () => {
   let dir: string;
   let port: number;

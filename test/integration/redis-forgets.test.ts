@@ -1,6 +1,9 @@
 import { cp, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { askDaemon } from "../../src/cli/daemon-client.ts";
+import { repairAnswer } from "../../src/cli/repair.ts";
+import type { Repair } from "../../src/control/repair.ts";
 import { TaskIndex } from "../../src/queue/task-index.ts";
 import { type Delegation, delegable, prepareDelegation } from "../helpers/delegation.ts";
 import { freePort, prepareRedisServers, type RedisServer, type RedisServers } from "../helpers/redis-servers.ts";
@@ -86,6 +89,22 @@ async function holds(): Promise<void> {
   expect(delegation.events("cancelled")).toEqual([]);
   await until("nothing waits or runs", async () => (await live()) === 0);
 }
+
+test("what Redis has lost is told to whoever has it repaired, and then there is nothing left to repair", async () => {
+  await start();
+  await drop();
+  await server.cli("flushall");
+  const { config } = delegation.queue;
+  const repaired = async () => (await askDaemon(config.stateDir, "POST", "/api/repair", repairAnswer)).repairs;
+  const label = ({ task, what }: Repair) => `${what} ${task}`;
+  const expected = [
+    ...WAITING.map((name) => `enqueued alpha/${name}.md`),
+    ...[...RUNNING, ...DELEGATED].map((name) => `restored alpha/${name}.md`),
+  ];
+  expect((await repaired()).map(label).toSorted()).toEqual(expected.toSorted());
+  expect(await repaired()).toEqual([]);
+  await holds();
+});
 
 describe("all tasks end once, and none is run or submitted again, when Redis", () => {
   test("is emptied", async () => {

@@ -17,6 +17,7 @@ import { configSchema } from "../../src/config/schema.ts";
 import { delegationCounts, delegationStatusSchema } from "../../src/control/delegation-status.ts";
 import { hostView } from "../../src/control/hosts.ts";
 import { overview } from "../../src/control/overview.ts";
+import { repairSchema } from "../../src/control/repair.ts";
 import { screenView, sessionView } from "../../src/control/session-view.ts";
 import { statusSchema } from "../../src/control/status.ts";
 import { taskDetail, taskDraft, taskFilter, taskLog, taskPage, taskView } from "../../src/control/task-view.ts";
@@ -260,6 +261,7 @@ describe("docs/cli.md", () => {
     expect(firstCodes(section(page, "doctor"), "field")).toEqual([
       "ok",
       ...Object.keys({ check: "", ...ok("well") }).map((field) => `checks[].${field}`),
+      ...Object.keys(repairSchema.shape).map((field) => `repairs[].${field}`),
     ]);
   });
 

@@ -3,6 +3,7 @@ import { z } from "zod";
 import { delegationStatusSchema } from "../../control/delegation-status.ts";
 import { holdView } from "../../control/hold-view.ts";
 import { overview } from "../../control/overview.ts";
+import { repairSchema } from "../../control/repair.ts";
 import { statusSchema } from "../../control/status.ts";
 import { answers } from "./answers.ts";
 import type { ApiControls } from "./api-controls.ts";
@@ -72,6 +73,16 @@ const resumeRoute = createRoute({
   responses: answers("The hold that is in force now: none.", holdAnswer),
 });
 
+const repairRoute = createRoute({
+  method: "post",
+  path: "/api/repair",
+  operationId: "repair",
+  summary: "Make good what Redis has lost",
+  description: "The daemon does so by itself, at its start, when Redis is back and in each sweep.",
+  tags,
+  responses: answers("What there was to do.", z.object({ repairs: z.array(repairSchema) })),
+});
+
 /** How the queue stands as a whole, and the commands on all of it. */
 export function statusRoutes(controls: ApiControls): OpenAPIHono {
   const routes = new OpenAPIHono();
@@ -84,5 +95,6 @@ export function statusRoutes(controls: ApiControls): OpenAPIHono {
     return context.json({ hold: await controls.hold(message) }, 200);
   });
   routes.openapi(resumeRoute, async (context) => context.json({ hold: await controls.resume() }, 200));
+  routes.openapi(repairRoute, async (context) => context.json({ repairs: await controls.repair() }, 200));
   return routes;
 }
