@@ -35,6 +35,7 @@ import type { DelegationParts } from "./workers/delegation/parts.ts";
 import { DelegationWorker } from "./workers/delegation-worker.ts";
 import { PoolHold } from "./workers/pool-hold.ts";
 import { Reaper } from "./workers/reaper.ts";
+import { Retention } from "./workers/retention.ts";
 import { routingWorker } from "./workers/routing-worker.ts";
 import { RunBoard } from "./workers/run/board.ts";
 import { LocalRuns } from "./workers/run/local-runs.ts";
@@ -155,7 +156,7 @@ export class App implements Service {
     );
     const hold = new PoolHold({ stateDir: config.stateDir, now, onChange: (hold) => this.#tellHold(hold) });
     const store = new RunStore(config.stateDir);
-    await store.prune(config.retention.runsMs);
+    await this.#services.start(new Retention({ ...config, store, queues, onError }));
     const board = new RunBoard();
     const runs = new LocalRuns({ config, tmux, pool, hold, queues, fetcher, store, board, events, now, onError });
     const worker = await this.#services.start(new TmuxWorker({ fetcher, pool, hold, runs, onError }));

@@ -23,6 +23,8 @@ export interface TaskQueuesOptions {
   readonly onError: (error: Error) => void;
 }
 
+/** How many finished jobs are removed at once. */
+const PRUNED = 1_000;
 /** Longer than anybody waits. */
 const FOREVER_MS = 30 * 24 * 60 * 60_000;
 
@@ -154,6 +156,12 @@ export class TaskQueues implements Service {
       readBacklog(this.#delegated, this.#redis),
     ]);
     return { inbox, local, delegated };
+  }
+
+  /** Removes the finished jobs that were kept long enough: BullMQ does so only when others finish. */
+  async prune(): Promise<void> {
+    for (const queue of this.#all)
+      for (const type of ["completed", "failed"] as const) await queue.clean(this.#options.retentionMs, PRUNED, type);
   }
 
   async #update(id: string, payload: TaskPayload): Promise<Enqueued["state"]> {

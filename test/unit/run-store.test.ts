@@ -8,6 +8,7 @@ import {
   readlinkSync,
   rmSync,
   statSync,
+  utimesSync,
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
@@ -244,6 +245,19 @@ describe("to prune", () => {
     await store.prune(DAY_MS);
     expect(readdirSync(store.pathOf("")).sort()).toEqual(["edge-1", "new-1", "open-1", "open-2"]);
     expect(readFileSync(join(project, "precious.txt"), "utf8")).toBe("mine");
+  });
+
+  test("removes what a crash or a full disk left without a record, once it is as old", async () => {
+    for (const [name, agoMs] of [
+      ["old-1", DAY_MS + 1],
+      ["new-1", DAY_MS - 1],
+    ] as const) {
+      mkdirSync(store.pathOf(name), { recursive: true });
+      writeFileSync(store.pathOf(name, "run.json"), "{");
+      utimesSync(store.pathOf(name), new Date(NOW), new Date(NOW - agoMs));
+    }
+    await store.prune(DAY_MS);
+    expect(readdirSync(store.pathOf(""))).toEqual(["new-1"]);
   });
 
   test("where nothing is does nothing", async () => {

@@ -1,4 +1,4 @@
-import { mkdir, readdir, readFile, rename, rm, symlink, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, rename, rm, stat, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { parseRunId } from "../../core/id.ts";
 import { runSettings } from "../claude/settings.ts";
@@ -64,7 +64,7 @@ export class RunStore {
 
   /** The runs of a task that have a directory here. */
   async runsOf(task: string): Promise<string[]> {
-    const names = await readdir(this.#root).catch(() => []);
+    const names = await this.#names();
     return names.filter((name) => parseRunId(name)?.id === task);
   }
 
@@ -72,15 +72,30 @@ export class RunStore {
     await rm(this.pathOf(run), { recursive: true, force: true });
   }
 
-  /** Removes runs that were closed longer ago than they are kept. */
+  /** Removes runs that were closed, or left without a record, longer ago than they are kept. */
   async prune(keepMs: number): Promise<void> {
-    for (const { id, state } of await this.#all()) {
-      if (state.name === "closed" && state.atMs < Date.now() - keepMs) await this.remove(id);
+    for (const name of await this.#names()) {
+      const overMs = await this.#overMs(name);
+      if (overMs !== null && overMs < Date.now() - keepMs) await this.remove(name);
     }
   }
 
+  /** When a run was over, null while it is not. */
+  async #overMs(run: string): Promise<number | null> {
+    const record = await this.#read(run);
+    if (record !== null) return record.state.name === "closed" ? record.state.atMs : null;
+    return await stat(this.pathOf(run)).then(
+      ({ mtimeMs }) => mtimeMs,
+      () => null,
+    );
+  }
+
+  async #names(): Promise<string[]> {
+    return await readdir(this.#root).catch(() => []);
+  }
+
   async #all(): Promise<RunRecord[]> {
-    const names = await readdir(this.#root).catch(() => []);
+    const names = await this.#names();
     const records = await Promise.all(names.map((name) => this.#read(name)));
     return records.filter((record) => record !== null);
   }
