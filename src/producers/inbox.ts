@@ -10,6 +10,8 @@ import { Settling } from "./settling.ts";
 
 /** How soon a file is handed in again whose name still runs. */
 const BUSY_RETRY_MS = 500;
+/** How soon a scan is repeated that failed, as Redis is full or the folder cannot be read. */
+const FAILED_RETRY_MS = 2_000;
 /** How long after an event the whole folder is listed, in case the system dropped others. */
 const LISTING_DELAY_MS = 1_000;
 const naturalOrder = new Intl.Collator("en", { numeric: true });
@@ -75,7 +77,11 @@ export class Inbox {
   }
 
   #wake(): void {
-    if (!this.#closed) this.#scan().catch(this.#onError);
+    if (this.#closed) return;
+    this.#scan().catch((error: unknown) => {
+      this.#onError(error);
+      this.#scheduleRetry(FAILED_RETRY_MS);
+    });
   }
 
   async #scanOnce(): Promise<void> {

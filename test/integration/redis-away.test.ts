@@ -1,3 +1,4 @@
+import { execa } from "execa";
 import { afterEach, describe, expect, test } from "vitest";
 import { z } from "zod";
 import { askDaemon } from "../../src/cli/daemon-client.ts";
@@ -61,6 +62,21 @@ describe("the Redis that the daemon brought along", () => {
     expect(await submits()).toHaveLength(tasks.length);
     await until("the inbox is empty", async () => (await queue.names("inbox")).length === 0);
   }, 60_000);
+});
+
+test("a Redis that is full takes tasks in again soon after it has room", async () => {
+  queue = await startQueue({ embeddedRedis: true });
+  const { socket } = z.object({ socket: z.string() }).parse(redisOf(queue.config));
+  const allow = async (memory: string) =>
+    await execa("redis-cli", ["-s", socket, "config", "set", "maxmemory", memory]);
+  await allow("1");
+  await queue.drop("waits.md", "waits for room\n");
+  const droppedMs = performance.now();
+  await until("it is refused", () => queue.errors.some((error) => String(error).includes("OOM")));
+  await until("nothing tells of its drop any more", () => performance.now() - droppedMs > 3_000);
+  await allow("0");
+  expect(await queue.settled("done", 1)).toEqual(["waits.md"]);
+  expect(await submits()).toHaveLength(1);
 });
 
 describe("while Redis hangs", () => {
