@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { messageOf, QueueError } from "../core/errors.ts";
 import { cleanLines } from "./clean.ts";
-import { cutToWidth } from "./display-width.ts";
 import { EXIT } from "./exit.ts";
+import { cutToWidth } from "./fit-width.ts";
 import { printJson, printJsonLine, printLines } from "./print.ts";
 import { type Screen, screenOf } from "./screen.ts";
 

@@ -1,4 +1,5 @@
-import { cutToWidth, displayWidth, padToWidth } from "./display-width.ts";
+import stringWidth from "string-width";
+import { cutToWidth, padToWidth } from "./fit-width.ts";
 
 export interface TableOptions {
   /** How wide a line may be; null = as wide as it gets. */
@@ -16,7 +17,7 @@ const MIN_WIDTH = 8;
 /** Rows as lines whose columns stand below each other, two spaces apart. The first row decides how many there are. */
 export function table(rows: readonly (readonly string[])[], options: TableOptions = {}): string[] {
   const { columns = null, flexible = [], paint = (padded) => padded } = options;
-  const natural = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => displayWidth(row[column] ?? ""))));
+  const natural = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => stringWidth(row[column] ?? ""))));
   const widths = columns === null ? natural : fitted(natural, flexible, columns);
   return rows.map((row, rowNumber) => {
     const last = row.findLastIndex((cell) => cell !== "");

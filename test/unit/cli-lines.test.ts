@@ -1,6 +1,6 @@
+import stringWidth from "string-width";
 import { describe, expect, test } from "vitest";
 import { describeStep } from "../../src/cli/describe-step.ts";
-import { displayWidth } from "../../src/cli/display-width.ts";
 import { describeHosts } from "../../src/cli/hosts.ts";
 import { describeTasks } from "../../src/cli/list.ts";
 import { PLAIN, type Screen } from "../../src/cli/screen.ts";
@@ -78,7 +78,7 @@ describe("a list of tasks", () => {
       expect(lines).toHaveLength(2);
       for (const line of lines) {
         expect(line).not.toMatch(/[\p{Cc}\u202E]/u);
-        expect(displayWidth(line)).toBeLessThanOrEqual(columns);
+        expect(stringWidth(line)).toBeLessThanOrEqual(columns);
       }
       expect(lines[1]).toContain("…");
       expect(lines[0]?.endsWith("ABOUT")).toBe(columns >= 100);
