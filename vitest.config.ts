@@ -6,6 +6,10 @@ const project = (name: string, testTimeout: number, more: object = {}) => ({
   test: { name, include: [`test/${name}/**/*.test.ts`], testTimeout, hookTimeout: testTimeout, ...more },
 });
 
+/** They wait more than they compute: two files at a time, also where there are two cores. */
+const SIDE_BY_SIDE = { maxWorkers: 2, sequence: { groupOrder: 1 } };
+const ALONE = { fileParallelism: false, sequence: { groupOrder: 2 } };
+
 export default defineConfig({
   test: {
     allowOnly: false,
@@ -22,16 +26,11 @@ export default defineConfig({
     projects: [
       // They share nothing but code, so they need no process each.
       project("unit", 5_000, { include: ["test/unit/**/*.test.ts", "test/architecture.test.ts"], isolate: false }),
-      // They wait more than they compute: two at a time, also where there are two cores.
-      project("integration", 30_000, {
-        globalSetup: "test/helpers/redis-container.ts",
-        maxWorkers: 2,
-        sequence: { groupOrder: 1 },
-      }),
-      project("e2e", 90_000, { fileParallelism: false, sequence: { groupOrder: 2 } }),
-      project("browser", 90_000, { fileParallelism: false, sequence: { groupOrder: 2 } }),
-      project("claude", 180_000, { fileParallelism: false, sequence: { groupOrder: 2 } }),
-      project("docker", 300_000, { fileParallelism: false, sequence: { groupOrder: 2 } }),
+      project("integration", 30_000, { ...SIDE_BY_SIDE, globalSetup: "test/helpers/redis-container.ts" }),
+      project("e2e", 90_000, SIDE_BY_SIDE),
+      project("browser", 90_000, ALONE),
+      project("claude", 180_000, ALONE),
+      project("docker", 300_000, ALONE),
     ],
   },
 });

@@ -5,6 +5,9 @@
 CCL_QUEUE_RUN=$1
 shift
 export CCL_QUEUE_RUN
+# What is kept of a run is nobody else's business; what the agent makes has the modes that it has everywhere.
+mask=$(umask)
+umask 077
 
 ended() {
   echo "$1" > "$CCL_QUEUE_RUN/.exit" && mv "$CCL_QUEUE_RUN/.exit" "$CCL_QUEUE_RUN/exit"
@@ -29,6 +32,7 @@ sh -c '
   started() { echo "$$ ${20}"; }
   { read -r CCL_QUEUE_STAT < "/proc/$$/stat"; } 2>/dev/null
   started ${CCL_QUEUE_STAT##*) } > "$CCL_QUEUE_RUN/pid"
+  umask "$0"
   exec "$@"
-' launch "$@" < "$CCL_QUEUE_RUN/prompt.md" 2> "$CCL_QUEUE_RUN/stderr"
+' "$mask" "$@" < "$CCL_QUEUE_RUN/prompt.md" 2> "$CCL_QUEUE_RUN/stderr"
 ended $?

@@ -207,7 +207,7 @@ export class App implements Service {
     const { config, onError } = this.#options;
     const { events } = this;
     const projects = { projectsDir: config.projectsDir, listed: config.dedicated.map(({ project }) => project) };
-    const isRunning = (task: TaskFile) => runs.isRunning(task);
+    const isRunning = async (task: TaskFile) => await runs.holds(task);
     const door = new Door({ queues, events, isRunning, onWithdrawn: () => reaper.wake(), onError });
     const { sweepIntervalMs } = config;
     const inboxes = await this.#services.start(new InboxWatcher({ projects, door, sweepIntervalMs, onError }));

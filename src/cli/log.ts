@@ -26,17 +26,32 @@ export function logEvents(log: Logger, events: TaskEvents): void {
   });
 }
 
-/** How long the same error is not told again: a Redis that is away fails many times a second. */
-const SAME_ERROR_MS = 30_000;
+/** How long the same error is not told again: at first, and at most. Each time that it is told doubles it. */
+const AGAIN_MS = 30_000;
+const LATEST_AGAIN_MS = 60 * 60_000;
+/** An error that was not met for so long is over: the next one is told at once. */
+const OVER_MS = 5 * 60_000;
 
-/** Writes errors of the daemon's parts, which try again by themselves. */
+interface Told {
+  readonly atMs: number;
+  readonly metMs: number;
+  readonly waitMs: number;
+}
+
+/** Writes errors of the daemon's parts, which try again by themselves: a Redis that is away fails many times a second. */
 export function errorLog(log: Logger): (error: unknown) => void {
-  const toldMs = new Map<string, number>();
+  const told = new Map<string, Told>();
   return (error) => {
     const message = messageOf(error);
     const nowMs = performance.now();
-    if (nowMs - (toldMs.get(message) ?? -SAME_ERROR_MS) < SAME_ERROR_MS) return;
-    toldMs.set(message, nowMs);
+    for (const [text, { metMs }] of told) if (nowMs - metMs > OVER_MS) told.delete(text);
+    const before = told.get(message);
+    if (before !== undefined && nowMs - before.atMs < before.waitMs) {
+      told.set(message, { ...before, metMs: nowMs });
+      return;
+    }
+    const waitMs = before === undefined ? AGAIN_MS : Math.min(before.waitMs * 2, LATEST_AGAIN_MS);
+    told.set(message, { atMs: nowMs, metMs: nowMs, waitMs });
     const { code, hint } = error instanceof QueueError ? error : { code: undefined, hint: null };
     log.error({ code, hint: hint ?? undefined }, message);
   };

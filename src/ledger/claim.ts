@@ -1,5 +1,5 @@
 import { lstat, readdir, rename, rm, stat } from "node:fs/promises";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { isSystemError } from "../core/errors.ts";
 import type { TaskFile } from "../core/task.ts";
 import { fingerprint, isComplete, sight } from "./completeness.ts";
@@ -39,7 +39,8 @@ export async function claimAsItIs(task: TaskFile): Promise<boolean> {
 
 /** Gives a claimed task back to the inbox, under a new name where a new file took its own. */
 export async function unclaim(task: TaskFile): Promise<void> {
-  if (!(await isClaimed(task))) return;
+  // A folder of that name is no claim.
+  if ((await sight(claimedPath(task))) === null) return;
   await placeNew(claimedPath(task), taskPath(task));
   await rm(claimedPath(task), { force: true });
 }
@@ -93,9 +94,12 @@ function ignoreMissing(error: unknown): void {
   if (!isSystemError(error, "ENOENT")) throw error;
 }
 
-/** Whether a claimed task was taken back: its claim was removed from an inbox that is still there. */
+/**
+ * Whether a claimed task was taken back: its claim was removed from an inbox that is still there, or its whole project
+ * was deleted or renamed.
+ */
 export async function isTakenBack(task: TaskFile): Promise<boolean> {
-  return await isGone(claimedPath(task), task);
+  return (await isGone(claimedPath(task), task)) || (await isProjectGone(task));
 }
 
 /** Whether a task was withdrawn: neither its file nor its claim is in an inbox that is still there. */
@@ -106,6 +110,15 @@ export async function isWithdrawn(task: TaskFile): Promise<boolean> {
 /** Whether a task's inbox can be seen: one on a disk that is not mounted says nothing of its tasks. */
 export async function hasInbox({ project }: TaskFile): Promise<boolean> {
   return await isDirectory(inboxDir(project));
+}
+
+/** A disk that is not mounted leaves an empty folder, or takes the folder above the project with it. */
+async function isProjectGone({ project }: TaskFile): Promise<boolean> {
+  const isMissing = await lstat(project).then(
+    () => false,
+    (error: unknown) => isSystemError(error, "ENOENT"),
+  );
+  return isMissing && (await isDirectory(dirname(project)));
 }
 
 async function isGone(path: string, task: TaskFile): Promise<boolean> {

@@ -48,9 +48,18 @@ export function unsettledMs({ stats }: Sighting, nowMs: number): number {
 
 /** Which of these settled files nobody holds open for writing any more. */
 export async function released(sightings: readonly Sighting[]): Promise<Sighting[]> {
-  const real = await Promise.all(sightings.map(({ path }) => realpath(path).catch(() => path)));
-  const held = await openForWriting(real);
+  const real = await Promise.all(sightings.map(({ path }) => writtenAt(path)));
+  const held = await openForWriting(real.filter((path) => path !== null));
   return sightings.filter((_, index) => !held.has(real[index] ?? ""));
+}
+
+/** Where a file's text is, behind all links; null is no file. Somebody always writes to a terminal or to /dev/null. */
+async function writtenAt(path: string): Promise<string | null> {
+  const isFile = await fs.stat(path).then(
+    (stats) => stats.isFile(),
+    () => false,
+  );
+  return isFile ? await realpath(path).catch(() => path) : null;
 }
 
 /** Whether a file may be read now, for good: moved in whole, or settled and written by nobody. */

@@ -1,4 +1,4 @@
-import { lstat, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { lstat, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
 import { isSystemError, QueueError } from "../core/errors.ts";
@@ -6,13 +6,19 @@ import { parseJson } from "../core/json.ts";
 import { PROVIDERS } from "../core/route.ts";
 import type { TaskFile } from "../core/task.ts";
 import { inboxDir, markerPath } from "./layout.ts";
+import { readRegular } from "./regular-file.ts";
+
+/** A task's text has 1 MiB at most; as JSON, it takes up to six times as much. */
+const MAX_MARKER_BYTES = 8 * 1024 * 1024;
 
 const marker = z.object({
   /** The task's job in the queue, and which attempt this is. */
   job: z.string().regex(/^[a-z0-9]+$/),
   attempt: z.int().min(1),
-  /** The platform's job. */
-  remoteId: z.string(),
+  /** The runs that the task had before it was put into the inbox. */
+  earlierRuns: z.int().min(0).default(0),
+  /** The platform's job; null while the task is being submitted. */
+  remoteId: z.string().nullable(),
   provider: z.enum(PROVIDERS),
   reason: z.string(),
   submittedAt: z.iso.datetime(),
@@ -34,12 +40,12 @@ export async function writeMarker(task: TaskFile, content: Marker): Promise<void
 
 /** The marker beside a task, null when there is none. @throws {QueueError} MARKER_INVALID */
 export async function readMarker(task: TaskFile): Promise<Marker | null> {
-  const text = await readFile(markerPath(task), "utf8").catch((error: unknown) => {
-    if (isSystemError(error, "ENOENT", "ENOTDIR")) return null;
+  const bytes = await readRegular(markerPath(task), MAX_MARKER_BYTES).catch((error: unknown) => {
+    if (isSystemError(error, "ENOENT", "ENOTDIR")) return "none";
     throw error;
   });
-  if (text === null) return null;
-  const parsed = marker.safeParse(parseJson(text));
+  if (bytes === "none") return null;
+  const parsed = marker.safeParse(parseJson(bytes?.toString() ?? ""));
   if (!parsed.success) throw invalidMarker(task);
   return parsed.data;
 }
@@ -61,4 +67,9 @@ export async function isMarked(task: TaskFile): Promise<boolean> {
 
 export async function removeMarker(task: TaskFile): Promise<void> {
   await rm(markerPath(task), { force: true });
+}
+
+/** Removes the marker, if it is this job's. */
+export async function removeMarkerOf(task: TaskFile, job: string): Promise<void> {
+  if ((await readMarker(task))?.job === job) await removeMarker(task);
 }

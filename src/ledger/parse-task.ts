@@ -2,6 +2,7 @@ import { inspect } from "node:util";
 import { z } from "zod";
 import { parseDurationMs } from "../core/duration.ts";
 import { type EarlierRuns, parseRunId } from "../core/id.ts";
+import { oneLine } from "../core/one-line.ts";
 import { COMPLEXITIES, PREFERRED_AI, PRIORITIES, type Priority, type TaskHeader } from "../core/task.ts";
 import { readFooter, stripFooter } from "./footer.ts";
 import { splitFrontmatter } from "./frontmatter.ts";
@@ -9,8 +10,10 @@ import { splitFrontmatter } from "./frontmatter.ts";
 /** The largest task file that is taken, in bytes. */
 export const MAX_TASK_BYTES = 1024 * 1024;
 
-/** How much of a value that we do not know is shown. */
+/** How much of a key or a value that we do not know is shown, in characters. */
 const MAX_SHOWN = 80;
+/** How long a reason may be, in characters. */
+const MAX_REASON = 300;
 
 /** A task file's content: its header, the prompt, and what to warn about; or the reason why it cannot be run. */
 export type ParsedTask =
@@ -29,16 +32,23 @@ export function parseTask(bytes: Uint8Array): ParsedTask {
   if (bytes.length > MAX_TASK_BYTES) return rejected(`the file is larger than 1 MiB (${bytes.length} bytes)`);
   const text = decode(bytes);
   if (text === null) return rejected("the file is not UTF-8 text");
-  if (text.includes("\0")) return rejected("the file is binary: it holds a NUL byte");
-  const parts = splitFrontmatter(stripFooter(text));
+  // What an agent said in the footer is no fault of the task's.
+  const task = stripFooter(text);
+  if (task.includes("\0")) return rejected("the file is binary: it holds a NUL byte");
+  const parts = splitFrontmatter(task);
   if (!parts.ok) return rejected(`the frontmatter cannot be read: ${parts.reason}`);
   if (parts.body.trim() === "") return rejected("there is nothing to do: the text after the frontmatter is empty");
   const earlier = parseRunId(readFooter(text)?.rows.get("run") ?? "");
   return { ok: true, ...readHeader(parts.data ?? {}), prompt: parts.body, earlier };
 }
 
+/** The reason is read in the footer and in the log, and may quote the file. */
 function rejected(reason: string): ParsedTask {
-  return { ok: false, reason };
+  return { ok: false, reason: oneLine(reason, MAX_REASON) };
+}
+
+function shown(text: string): string {
+  return oneLine(text.slice(0, MAX_SHOWN));
 }
 
 function decode(bytes: Uint8Array): string | null {
@@ -86,13 +96,13 @@ function readHeader(data: unknown): { header: TaskHeader; warnings: string[] } {
   const given = new Map(Object.entries(data ?? {}).filter(([, value]) => value !== null));
   const warnings = [...given.keys()]
     .filter((name) => !Object.hasOwn(KEYS, name))
-    .map((name) => `${name}: not a key that ccl-queue knows`);
+    .map((name) => `${shown(name)}: not a key that ccl-queue knows`);
   const read = <T>(name: keyof typeof KEYS, { schema, expected, absent, unknown }: Key<T>): T => {
     const value = given.get(name);
     if (value === undefined) return absent;
     const parsed = schema.safeParse(value);
     if (parsed.success) return parsed.data;
-    warnings.push(`${name}: ${inspect(value, { depth: 0 }).slice(0, MAX_SHOWN)} is not ${expected}`);
+    warnings.push(`${name}: ${shown(inspect(value, { depth: 0 }))} is not ${expected}`);
     return unknown;
   };
   const header: TaskHeader = {

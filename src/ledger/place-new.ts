@@ -1,5 +1,5 @@
 import { constants } from "node:fs";
-import { copyFile, link, lstat, mkdir } from "node:fs/promises";
+import { copyFile, link, lstat, mkdir, readlink, symlink } from "node:fs/promises";
 import { dirname } from "node:path";
 import { isSystemError } from "../core/errors.ts";
 
@@ -26,13 +26,17 @@ export function numbered(path: string, copy: number): string {
   return copy === 1 ? path : path.replace(/\.md$/, `-${copy}.md`);
 }
 
-/** Some mounted folders know no hard links. */
-async function linkOrCopy(from: string, to: string): Promise<void> {
+/** Gives a file a second name that is not taken: a copy, where a mounted folder knows no hard links. */
+export async function linkOrCopy(from: string, to: string): Promise<void> {
   try {
     await link(from, to);
   } catch (error) {
     if (!isSystemError(error, "EPERM", "ENOTSUP", "ENOSYS", "EXDEV", "EMLINK")) throw error;
-    await copyFile(from, to, constants.COPYFILE_EXCL);
+    const stats = await lstat(from);
+    // What a link leads to may be anybody's, and a pipe would be waited for.
+    if (stats.isSymbolicLink()) await symlink(await readlink(from), to);
+    else if (stats.isFile()) await copyFile(from, to, constants.COPYFILE_EXCL);
+    else throw error;
   }
 }
 

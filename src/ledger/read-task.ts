@@ -1,11 +1,14 @@
-import { lstat, readFile, realpath, stat } from "node:fs/promises";
+import { lstat, realpath, stat } from "node:fs/promises";
 import { sep } from "node:path";
 import type { TaskFile } from "../core/task.ts";
 import { claimedPath, taskPath } from "./layout.ts";
 import { MAX_TASK_BYTES, type ParsedTask, parseTask } from "./parse-task.ts";
+import { readRegular } from "./regular-file.ts";
 
 /** A name may have 255 bytes, and a claimed file's has a suffix. */
-const MAX_NAME_BYTES = 240;
+export const MAX_NAME_BYTES = 240;
+/** A finished task's file also holds what the platform has said of it, 16 MiB at most, and its quotation marks. */
+const MAX_ORIGINAL_BYTES = 64 * 1024 * 1024;
 
 /** A file that may be read, or the reason why it must not be. */
 type Readable =
@@ -25,17 +28,19 @@ export async function readClaimed(task: TaskFile): Promise<ParsedTask> {
   return await readAndParse(task.project, claimedPath(task));
 }
 
-/** The bytes of a task's file, none where it is no file of the project's. */
+/** The bytes of a task's file, none where it is no file of the project's, or larger than any of ours. */
 export async function readOriginal(project: string, path: string): Promise<Buffer> {
   const file = await readable(project, path);
-  return file.ok ? await readFile(file.path) : Buffer.alloc(0);
+  const bytes = file.ok ? await readRegular(file.path, MAX_ORIGINAL_BYTES) : null;
+  return bytes ?? Buffer.alloc(0);
 }
 
 async function readAndParse(project: string, path: string): Promise<ParsedTask> {
   const file = await readable(project, path);
   if (!file.ok) return file;
   if (file.size > MAX_TASK_BYTES) return { ok: false, reason: `the file is larger than 1 MiB (${file.size} bytes)` };
-  return parseTask(await readFile(file.path));
+  const bytes = await readRegular(file.path, MAX_TASK_BYTES);
+  return bytes === null ? { ok: false, reason: "it became something else while it was read" } : parseTask(bytes);
 }
 
 /** Only a regular file, or a link to one inside the project, is ever opened: a pipe would never end. */

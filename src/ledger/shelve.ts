@@ -1,14 +1,16 @@
 import { randomUUID } from "node:crypto";
-import { appendFile, copyFile, lstat, mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { constants } from "node:fs";
+import { appendFile, copyFile, lstat, mkdir, open, rename, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { isSystemError } from "../core/errors.ts";
+import { isSystemError, QueueError } from "../core/errors.ts";
 import type { TaskFile } from "../core/task.ts";
+import { writeTrouble } from "../core/write-trouble.ts";
 import { claimAsItIs } from "./claim.ts";
 import { type Footer, isFooterOf, isFooterSince, renderFooter, stripFooter } from "./footer.ts";
-import { claimedPath, inboxDir, SHELVES, type Shelf, shelfDir } from "./layout.ts";
+import { claimedPath, inboxDir, SHELVES, type Shelf, shelfDir, taskPath } from "./layout.ts";
 import { MAX_TASK_BYTES } from "./parse-task.ts";
-import { numbered, placeNew } from "./place-new.ts";
-import { readOriginal } from "./read-task.ts";
+import { linkOrCopy, numbered, placeNew } from "./place-new.ts";
+import { MAX_NAME_BYTES, readOriginal } from "./read-task.ts";
 
 /** A footer that names its run: what was shelved for it already is found again. */
 export type RunFooter = Footer & { readonly run: string };
@@ -59,8 +61,18 @@ export async function findShelved(task: TaskFile, run: string): Promise<{ shelf:
  * failed/ with the reason below its text. A file that is gone throws ENOENT, a name that still runs EBUSY.
  */
 export async function rejectTask(task: TaskFile, footer: Footer): Promise<string> {
+  if (Buffer.byteLength(task.name) > MAX_NAME_BYTES) return await rejectLong(task, footer);
   if (!(await claimAsItIs(task))) throw Object.assign(new Error(`${task.name} still runs`), { code: "EBUSY" });
   return await shelveClaimed(task, "failed", footer);
+}
+
+/** Its name leaves no room for a claim's. */
+async function rejectLong(task: TaskFile, footer: Footer): Promise<string> {
+  const taken = join(inboxDir(task.project), `.${randomUUID()}.taken`);
+  await rename(taskPath(task), taken);
+  const path = await shelve(task, "failed", footer, async (draft) => await fillFrom(task, taken, draft, footer));
+  await rm(taken, { force: true });
+  return path;
 }
 
 async function shelve(
@@ -75,9 +87,12 @@ async function shelve(
   try {
     const shelved = run === undefined ? null : await shelvedFor(task, shelf, (text) => isFooterOf(text, run));
     if (shelved !== null) return shelved;
-    await mkdir(dirname(draft), { recursive: true });
+    // Not the folders above: a project that was deleted, or is on a disk that is away, is not made anew.
+    await mkdir(dirname(draft)).catch((error: unknown) => unlessThere(task, error));
     await fill(draft);
     return await placeNew(draft, shelvedPath(task, shelf));
+  } catch (error) {
+    throw writeTrouble(dirname(draft), error);
   } finally {
     await rm(draft, { force: true });
   }
@@ -94,11 +109,32 @@ function draftPath({ project }: TaskFile, shelf: Shelf, run: string): string {
 
 async function fillFrom(task: TaskFile, from: string, draft: string, footer: Footer): Promise<void> {
   if (await isLarge(from)) {
-    await copyFile(from, draft);
-    await appendFile(draft, renderFooter(footer));
+    await fillFromLarge(from, draft, footer);
   } else {
     const original = await readOriginal(task.project, from).catch(ignoreMissing);
     await writeFile(draft, withFooter(original ?? Buffer.alloc(0), footer), { flush: true });
+  }
+}
+
+/** Its holes would become bytes in a copy, so the file itself gets the footer, unless it is somebody else's, too. */
+async function fillFromLarge(from: string, draft: string, footer: Footer): Promise<void> {
+  if (await appendTo(from, renderFooter(footer))) return await linkOrCopy(from, draft);
+  await copyFile(from, draft);
+  await appendFile(draft, renderFooter(footer));
+}
+
+/** False when the file has another name besides, or may not be written. */
+async function appendTo(path: string, text: string): Promise<boolean> {
+  const { O_WRONLY, O_APPEND, O_NOFOLLOW } = constants;
+  const handle = await open(path, O_WRONLY | O_APPEND | O_NOFOLLOW).catch(() => null);
+  if (handle === null) return false;
+  try {
+    if ((await handle.stat()).nlink !== 1) return false;
+    await handle.writeFile(text);
+    await handle.sync();
+    return true;
+  } finally {
+    await handle.close();
   }
 }
 
@@ -117,14 +153,26 @@ function withFooter(original: Buffer, footer: Footer): Buffer {
 async function shelvedFor(task: TaskFile, shelf: Shelf, isIt: (text: string) => boolean): Promise<string | null> {
   for (let copy = 1; ; copy += 1) {
     const path = numbered(shelvedPath(task, shelf), copy);
-    const text = await readFile(path, "utf8").catch(ignoreFolder);
-    if (text === null) return null;
-    if (isIt(text)) return path;
+    // What is no file of ours takes a name as well.
+    const bytes = await readOriginal(task.project, path).catch(ignoreMissing);
+    if (bytes === null) return null;
+    if (isIt(bytes.toString())) return path;
   }
 }
 
 function shelvedPath(task: TaskFile, shelf: Shelf): string {
-  return join(shelfDir(task.project, shelf), task.name);
+  return join(shelfDir(task.project, shelf), shortened(task.name));
+}
+
+/** A name to which a number can be added. */
+function shortened(name: string): string {
+  if (Buffer.byteLength(name) <= MAX_NAME_BYTES) return name;
+  let short = "";
+  for (const character of name) {
+    if (Buffer.byteLength(`${short}${character}….md`) > MAX_NAME_BYTES) break;
+    short += character;
+  }
+  return `${short}….md`;
 }
 
 function ignoreMissing(error: unknown): null {
@@ -132,7 +180,12 @@ function ignoreMissing(error: unknown): null {
   throw error;
 }
 
-/** A folder takes a name as a file does. */
-function ignoreFolder(error: unknown): string | null {
-  return isSystemError(error, "EISDIR") ? "" : ignoreMissing(error);
+function unlessThere({ project, name }: TaskFile, error: unknown): void {
+  if (isSystemError(error, "EEXIST")) return;
+  if (!isSystemError(error, "ENOENT")) throw error;
+  throw new QueueError(`${project} is not there, so ${name} cannot be finalised`, {
+    code: "PROJECT_AWAY",
+    hint: "bring it back under this name, or remove what is left of it: it is tried again by itself",
+    cause: error,
+  });
 }

@@ -1,8 +1,9 @@
 import { randomUUID } from "node:crypto";
 import { mkdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { parseDocument } from "yaml";
+import { Document, isMap, isScalar, parseDocument } from "yaml";
 import type { Priority, TaskFile } from "../core/task.ts";
+import { writeTrouble } from "../core/write-trouble.ts";
 import { inboxDir, taskPath } from "./layout.ts";
 import { placeNew } from "./place-new.ts";
 
@@ -16,6 +17,8 @@ export async function writeTask(task: TaskFile, text: string): Promise<string> {
   try {
     await writeFile(draft, text, { flag: "wx", flush: true });
     return await placeNew(draft, taskPath(task));
+  } catch (error) {
+    throw writeTrouble(inbox, error);
   } finally {
     await rm(draft, { force: true });
   }
@@ -27,7 +30,18 @@ export function withPriority(text: string, priority: Priority): string {
   const [fence] = FENCE.exec(bare) ?? [];
   if (fence === undefined) return `---\npriority: ${priority}\n---\n${bare}`;
   const end = bare.indexOf("\n---");
-  const header = parseDocument(bare.slice(fence.length, end).replace(/\r$/, ""));
+  const header = readHeader(bare.slice(fence.length, end).replace(/\r$/, ""));
+  const given = header.get("priority", true);
+  // A tag would make something else of it.
+  if (isScalar(given)) delete given.tag;
   header.set("priority", priority);
-  return `---\n${header.toString().trim()}${bare.slice(end)}`;
+  return `---\n${header.toString().replace(/\n$/, "")}${bare.slice(end)}`;
+}
+
+/** A header that can be added to. Blanks are one that says nothing, though not in YAML. */
+function readHeader(yaml: string): Document {
+  const header = parseDocument(yaml);
+  if (header.errors.length > 0) return new Document();
+  if (!isMap(header.contents)) header.contents = null;
+  return header;
 }

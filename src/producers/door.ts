@@ -1,4 +1,4 @@
-import { isSystemError, messageOf } from "../core/errors.ts";
+import { isSystemError, messageOf, QueueError } from "../core/errors.ts";
 import type { TaskEvents } from "../core/events.ts";
 import type { TaskFile } from "../core/task.ts";
 import { restoreGivenBack, unclaim } from "../ledger/claim.ts";
@@ -20,7 +20,7 @@ export interface DoorOptions {
   readonly queues: TaskQueues;
   readonly events: TaskEvents;
   /** Whether a run of this host holds a task's file. */
-  readonly isRunning: (task: TaskFile) => boolean;
+  readonly isRunning: (task: TaskFile) => Promise<boolean>;
   /** Told of a file that was taken away and has no waiting job: its task may be with secutools. */
   readonly onWithdrawn: (task: TaskFile) => void;
   readonly onError: (error: unknown) => void;
@@ -78,7 +78,8 @@ export class Door {
 
   /** The claims that belong to no run and no job: what a crash between two steps left behind. */
   async lostClaims(claimed: readonly TaskFile[]): Promise<TaskFile[]> {
-    return await this.withoutJob(claimed.filter((task) => !this.#options.isRunning(task)));
+    const isRunning = await Promise.all(claimed.map(this.#options.isRunning));
+    return await this.withoutJob(claimed.filter((_, index) => !isRunning[index]));
   }
 
   /** Gives back a claim of nobody's. */
@@ -100,15 +101,14 @@ export class Door {
   async #restore(task: TaskFile): Promise<void> {
     const marker = await readMarker(task);
     if (marker === null) return;
-    const { job, fingerprint, provider, reason, attempt, remoteId, submittedAt } = marker;
+    const { job, fingerprint, provider, reason, attempt, earlierRuns, remoteId, submittedAt } = marker;
     const parsed = parseTask(Buffer.from(marker.text));
     if (!parsed.ok) throw invalidMarker(task);
     const header = { ...parsed.header, tags: [...parsed.header.tags] };
-    const remote = { id: remoteId, submittedAtMs: Date.parse(submittedAt) };
-    const earlierRuns = parsed.earlier?.runs ?? 0;
+    const remote = remoteId === null ? null : { id: remoteId, submittedAtMs: Date.parse(submittedAt) };
     const routed = { ...task, header, fingerprint, earlierRuns, reason, attempts: attempt - 1, ending: null };
-    await this.#queues.restoreDelegated(job, { ...routed, provider, remote });
-    this.#events.emit({ type: "restored", task, id: job });
+    const isRestored = await this.#queues.restoreDelegated(job, { ...routed, provider, remote });
+    if (isRestored) this.#events.emit({ type: "restored", task, id: job });
   }
 
   async #submitBatch(batch: readonly Arrival[]): Promise<string[]> {
@@ -140,7 +140,10 @@ export class Door {
     } catch (error) {
       if (isSystemError(error, "ENOENT")) return { kind: "over" };
       if (isSystemError(error, "EBUSY")) return { kind: "later", name: task.name };
-      this.#options.onError(new Error(`${task.project}: ${task.name}: ${messageOf(error)}`, { cause: error }));
+      const isOurs = error instanceof QueueError;
+      this.#options.onError(
+        isOurs ? error : new Error(`${task.project}: ${task.name}: ${messageOf(error)}`, { cause: error }),
+      );
       return { kind: "later", name: task.name };
     }
   }

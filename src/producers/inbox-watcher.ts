@@ -1,4 +1,5 @@
 import { type FSWatcher as NativeWatcher, watch } from "node:fs";
+import { stat } from "node:fs/promises";
 import { type FSWatcher, watch as watchTree } from "chokidar";
 import { isSystemError } from "../core/errors.ts";
 import type { Service } from "../core/service.ts";
@@ -6,6 +7,7 @@ import { inboxDir } from "../ledger/layout.ts";
 import type { Door } from "./door.ts";
 import { Inbox } from "./inbox.ts";
 import { isOnTheWay, listProjects, type ProjectSet, projectOfInbox } from "./projects.ts";
+import { isWatchLimit, Troubles } from "./troubles.ts";
 
 export interface InboxWatcherOptions {
   readonly projects: ProjectSet;
@@ -16,12 +18,13 @@ export interface InboxWatcherOptions {
 
 interface Watched {
   readonly inbox: Inbox;
+  /** null where the system does not watch it for us. */
   readonly watcher: NativeWatcher | null;
 }
 
 /** From a watched folder down to an inbox: projects, project, .agent-queue. */
 const DEPTH = 2;
-/** How often an inbox is looked at that the system would not watch for us. */
+/** How often we look ourselves where the system does not watch for us. */
 const POLL_MS = 1_000;
 
 /**
@@ -31,12 +34,16 @@ const POLL_MS = 1_000;
 export class InboxWatcher implements Service {
   readonly #options: InboxWatcherOptions;
   readonly #watched = new Map<string, Watched>();
+  readonly #troubles: Troubles;
   #tree: FSWatcher | null = null;
+  /** Some of the folders above the inboxes are not watched: we have to look for new inboxes ourselves. */
+  #isBlind = false;
   #sweep: NodeJS.Timeout | null = null;
   #poll: NodeJS.Timeout | null = null;
 
   constructor(options: InboxWatcherOptions) {
     this.#options = options;
+    this.#troubles = new Troubles(options.onError);
   }
 
   async start(): Promise<void> {
@@ -46,9 +53,9 @@ export class InboxWatcher implements Service {
     this.#tree = watchTree(roots, { depth: DEPTH, ignored: (path) => !isOnTheWay(path, projects) });
     this.#tree.on("addDir", (path) => this.#appeared(path));
     this.#tree.on("unlinkDir", (path) => this.#vanished(path));
-    this.#tree.on("error", onError);
+    this.#tree.on("error", (error) => this.#meet(error));
     this.#sweep = setInterval(() => void this.sweepOnce().catch(onError), sweepIntervalMs);
-    this.#poll = setInterval(() => this.#pollUnwatched(), POLL_MS);
+    this.#poll = setInterval(() => void this.#pollOnce().catch(onError), POLL_MS);
     await this.sweepOnce();
   }
 
@@ -62,8 +69,10 @@ export class InboxWatcher implements Service {
 
   /** Looks for inboxes that are not watched yet, and at every file of all of them. */
   async sweepOnce(): Promise<void> {
-    for (const project of await listProjects(this.#options.projects)) this.#open(project);
-    const sweeps = [...this.#watched.values()].map(({ inbox }) => inbox.sweep().catch(this.#options.onError));
+    await this.#find();
+    const sweeps = [...this.#watched].map(([project, { inbox }]) =>
+      inbox.sweep().catch((error) => this.#meetIn(project, error)),
+    );
     await Promise.all(sweeps);
   }
 
@@ -74,7 +83,11 @@ export class InboxWatcher implements Service {
 
   #vanished(path: string): void {
     const project = projectOfInbox(path, this.#options.projects);
-    if (project === null) return;
+    if (project !== null) this.#lose(project);
+  }
+
+  /** Its waiting tasks went with it. */
+  #lose(project: string): void {
     this.#watched.get(project)?.inbox.list();
     this.#close(project);
   }
@@ -83,13 +96,17 @@ export class InboxWatcher implements Service {
   #open(project: string): void {
     const known = this.#watched.get(project);
     if (this.#tree === null || known?.watcher) return;
-    const inbox = known?.inbox ?? new Inbox(project, this.#options.door, this.#options.onError);
+    const inbox = known?.inbox ?? new Inbox(project, this.#options.door, (error) => this.#meetIn(project, error));
     try {
       this.#watched.set(project, { inbox, watcher: this.#watch(inbox) });
+      this.#troubles.isReadable(inboxDir(project));
     } catch (error) {
-      if (isSystemError(error, "ENOENT", "ENOTDIR")) return;
-      if (known === undefined) this.#options.onError(error);
+      if (isSystemError(error, "ENOENT", "ENOTDIR")) {
+        this.#lose(project);
+        return;
+      }
       this.#watched.set(project, { inbox, watcher: null });
+      this.#meetIn(project, error);
     }
     inbox.list();
   }
@@ -108,7 +125,57 @@ export class InboxWatcher implements Service {
     watched?.inbox.close();
   }
 
-  #pollUnwatched(): void {
-    for (const [project, { watcher }] of this.#watched) if (watcher === null) this.#open(project);
+  /** Something went wrong with an inbox or with one of its tasks. */
+  #meetIn(project: string, error: unknown): void {
+    const directory = inboxDir(project);
+    if (isWatchLimit(error)) this.#troubles.watching(directory, error);
+    else if (pathOf(error) === directory) {
+      this.#troubles.reading(directory, error);
+      this.#unwatch(project);
+    } else this.#options.onError(error);
   }
+
+  /** From now on it is polled: the system does not tell when it can be read again. */
+  #unwatch(project: string): void {
+    const known = this.#watched.get(project);
+    if (!known?.watcher) return;
+    known.watcher.close();
+    this.#watched.set(project, { ...known, watcher: null });
+  }
+
+  /** Something went wrong on the way to the inboxes. */
+  #meet(error: unknown): void {
+    const path = pathOf(error);
+    const project = projectOfInbox(path, this.#options.projects);
+    if (isWatchLimit(error)) {
+      this.#isBlind = true;
+      this.#troubles.watching(path, error);
+    } else if (project !== null) this.#meetIn(project, error);
+    else this.#options.onError(error);
+  }
+
+  async #pollOnce(): Promise<void> {
+    if (this.#isBlind) await this.#find();
+    const unwatched = [...this.#watched].filter(([, { watcher }]) => watcher === null);
+    for (const [project] of unwatched) this.#open(project);
+    if (unwatched.length === 0 && !this.#isBlind) this.#troubles.isAllWatched();
+  }
+
+  /** Opens the inboxes that there are, and closes those that are gone. */
+  async #find(): Promise<void> {
+    for (const project of await listProjects(this.#options.projects)) this.#open(project);
+    for (const project of [...this.#watched.keys()]) if (await isGone(inboxDir(project))) this.#lose(project);
+  }
+}
+
+/** What a system error is about. */
+function pathOf(error: unknown): string {
+  return error instanceof Error && "path" in error ? String(error.path) : "";
+}
+
+async function isGone(directory: string): Promise<boolean> {
+  return await stat(directory).then(
+    () => false,
+    (error) => isSystemError(error, "ENOENT", "ENOTDIR"),
+  );
 }

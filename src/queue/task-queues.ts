@@ -115,11 +115,20 @@ export class TaskQueues implements Service {
     await this.#delegated.add(taskLabel(payload), payload, this.#jobOptions(id, payload));
   }
 
-  /** Makes the job anew that a delegated task has lost, with what became of it before. */
-  async restoreDelegated(id: string, payload: DelegatedPayload): Promise<void> {
+  /**
+   * Makes the job anew that a delegated task has lost, with what became of it before; one that is out, and whose file
+   * its project has taken along to another name, follows it. False when there is nothing to do.
+   */
+  async restoreDelegated(id: string, payload: DelegatedPayload): Promise<boolean> {
+    const { project, name } = payload;
+    const known: Job | undefined = await this.#delegated.getJob(id);
+    const isLive = known !== undefined && known.finishedOn === undefined;
+    if (isLive && readPayload(taskPayload, id, known.data).project === project) return false;
+    if (isLive) await known.updateData({ ...known.data, project, name });
     // One of this id that is over would keep the new one out.
-    await this.#delegated.remove(id);
+    else await this.#delegated.remove(id);
     await this.toDelegated(id, payload);
+    return true;
   }
 
   /** The same for a task that runs, put off until its run holds the job: nobody else is to fetch it. */

@@ -61,8 +61,11 @@ export class Ticks implements Service {
   /** Redis may have lost the schedule, and a host that slept may find it standing still. */
   async #heal(): Promise<void> {
     const scheduler = await this.#queue?.getJobScheduler(SCHEDULER);
-    const isOverdue = (scheduler?.next ?? 0) < Date.now() - this.#options.everyMs;
-    if (!isOverdue || (scheduler !== undefined && (await this.#isBusy()))) return;
+    const { everyMs } = this.#options;
+    const waitMs = (scheduler?.next ?? 0) - Date.now();
+    // A clock that was set back leaves the next tick far ahead.
+    const isAstray = waitMs < -everyMs || waitMs > 2 * everyMs;
+    if (!isAstray || (scheduler !== undefined && (await this.#isBusy()))) return;
     await this.#queue?.removeJobScheduler(SCHEDULER);
     await this.#schedule();
   }

@@ -11,7 +11,16 @@ export function controlsThat(answers: Partial<Controls>, error: Error = new Erro
   return {
     ...{ status: asked, delegationStatus: asked, overview: asked, hosts: asked, ready: asked },
     ...{ tasks: asked, task: asked, log: asked, sessions: asked, screen: asked },
-    ...{ add: asked, retry: asked, retryAll: asked, cancel: asked, hold: asked, resume: asked, adopt: asked, repair: asked },
+    ...{
+      add: asked,
+      retry: asked,
+      retryAll: asked,
+      cancel: asked,
+      hold: asked,
+      resume: asked,
+      adopt: asked,
+      repair: asked,
+    },
     ...answers,
   };
 }

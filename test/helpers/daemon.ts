@@ -24,19 +24,17 @@ export function runCommand(
   return runScript(MAIN, args, environment, cwd);
 }
 
-/** Runs any program of ours the same way. */
+/** Runs any program of ours the same way; `under` is a program that starts it, with its arguments. */
 export function runScript(
   script: string,
   args: readonly string[],
   environment: Readonly<Record<string, string>>,
   cwd?: string,
+  under: readonly string[] = [],
 ): Daemon {
   const env = { ...process.env, REDIS_URL: "", CCL_QUEUE_CONFIG: "", ...environment };
-  const child: ChildProcess = spawn(process.execPath, [script, ...args], {
-    env,
-    cwd,
-    stdio: ["ignore", "pipe", "pipe"],
-  });
+  const [program = "", ...rest] = [...under, process.execPath, script, ...args];
+  const child: ChildProcess = spawn(program, rest, { env, cwd, stdio: ["ignore", "pipe", "pipe"] });
   const exited = once(child, "exit").then(([code, signal]: (number | string | null)[]) => code ?? signal ?? "");
   let output = "";
   for (const stream of [child.stdout, child.stderr])
@@ -50,9 +48,13 @@ export function runScript(
   };
 }
 
-/** Starts the daemon on a configuration and waits until it watches. */
-export async function startDaemon(configFile: string, environment: Readonly<Record<string, string>>): Promise<Daemon> {
-  const daemon = runCommand(["start", "--config", configFile], environment);
+/** Starts the daemon on a configuration, under another program where one is given, and waits until it watches. */
+export async function startDaemon(
+  configFile: string,
+  environment: Readonly<Record<string, string>>,
+  under: readonly string[] = [],
+): Promise<Daemon> {
+  const daemon = runScript(MAIN, ["start", "--config", configFile], environment, undefined, under);
   await until("the daemon watches", () => daemon.output().includes("watching "));
   return daemon;
 }

@@ -76,7 +76,7 @@ test("the next start makes good whatever a crash left, at any step: each task is
   for (const name of ["written.md", "forgotten.md", "claimed.md", "removed.md", "untold.md", "gone.md"])
     await shelve(name);
   // The platform no longer knows what it has told before.
-  gate.forget(marker("forgotten.md").remoteId);
+  gate.forget(marker("forgotten.md").remoteId ?? "");
   await link(inDone("written.md"), inDone(`.${marker("written.md").job}-1.draft`));
   await rename(inInbox("claimed.md"), inInbox("claimed.md.dispatched"));
   for (const name of ["removed.md", "untold.md", "gone.md"]) await rm(inInbox(name));

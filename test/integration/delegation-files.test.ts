@@ -1,17 +1,17 @@
 import { mkdir, rename, rm, writeFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { describe, type TestContext, test } from "vitest";
-import { delegable, row, startDelegation } from "../helpers/delegation.ts";
+import { type DelegationOptions, delegable, row, startDelegation } from "../helpers/delegation.ts";
 import { until } from "../helpers/until.ts";
 
 const MINUTE_MS = 60_000;
 
 /** A queue and a platform whose jobs take a minute of its own time. */
-async function start({ onTestFinished }: TestContext) {
+async function start({ onTestFinished }: TestContext, options: DelegationOptions = {}) {
   let aheadMs = 0;
   let stoppedAtMs: number | null = null;
   const platform = { delayMs: MINUTE_MS, now: () => Date.now() + aheadMs };
-  const delegation = await startDelegation({ platform, now: () => stoppedAtMs ?? Date.now() });
+  const delegation = await startDelegation({ ...options, platform, now: () => stoppedAtMs ?? Date.now() });
   onTestFinished(delegation.stop);
   const { queue } = delegation;
   return {
@@ -115,6 +115,34 @@ describe.concurrent("while a task is out", () => {
     expect(second?.submission.prompt).toBe("The new text.\n");
     expect(second?.key.split("-")[0]).not.toBe(first?.key.split("-")[0]);
     expect(platform.stats()).toMatchObject({ accepted: 2, replays: 0, duplicates: 0 });
+  });
+
+  test("its project is renamed: it comes home under the new name, and is not submitted again", async (context) => {
+    const { expect } = context;
+    const { queue, out, finish, platform, ...delegation } = await start(context, { sweep: "1s" });
+    await queue.drop("x.md", delegable("Do it."));
+    await out(1);
+    const renamed = join(queue.dir, "projects", "renamed");
+    await rename(queue.project, renamed);
+    await until("it is known there", () => delegation.events("restored").length === 1);
+    finish();
+    await until("it came home", async () => (await queue.names("done", renamed)).join() === "x.md");
+    await until("its inbox is empty", async () => (await queue.names("inbox", renamed)).length === 0);
+    expect(platform.stats()).toMatchObject({ accepted: 1, replays: 0, duplicates: 0 });
+    expect(delegation.events("restored")).toHaveLength(1);
+    expect(delegation.events("cancelled")).toEqual([]);
+    expect(queue.errors).toEqual([]);
+  });
+
+  test("its project is deleted: it is cancelled once its time is over", async (context) => {
+    const { expect } = context;
+    const { queue, out, finish, statuses, ...delegation } = await start(context, { more: "max_age: 3s" });
+    await queue.drop("x.md", delegable("Do it."));
+    await out(1);
+    await rm(queue.project, { recursive: true });
+    await until("it is cancelled", () => delegation.events("cancelled").length === 1);
+    expect(statuses()).toEqual(["cancelled"]);
+    expect(delegation.events("failed")).toEqual([]);
   });
 
   test("its whole inbox is away for a while: nothing is cancelled", async (context) => {

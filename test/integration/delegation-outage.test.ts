@@ -65,7 +65,7 @@ describe.concurrent("a stop while the platform hangs", () => {
     const startedMs = performance.now();
     await queue.app.stop();
     expect(performance.now() - startedMs).toBeLessThan(2_000);
-    expect(await queue.names("inbox")).toEqual(["accepted.md", "out.md", "out.md.delegated"]);
+    expect(await queue.names("inbox")).toEqual(["accepted.md", "accepted.md.delegated", "out.md", "out.md.delegated"]);
 
     gate.release();
     await queue.app.start();

@@ -26,6 +26,26 @@ const ticksSince = async (delegation: Delegation, timeMs: number) =>
   });
 
 describe.concurrent("when Redis loses everything", () => {
+  test("while a task is being submitted, it is submitted again under the same key, by the next daemon too", async (context) => {
+    const { expect, onTestFinished } = context;
+    const delegation = await startDelegation({ platform: { delayMs: 500 } });
+    onTestFinished(delegation.stop);
+    const { queue, platform, gate } = delegation;
+    gate.hold("POST", "answer");
+    await queue.drop("x.md", delegable("Do it."));
+    await until("the platform has it, and the queue does not know", () => platform.stats().accepted === 1);
+    const markers = async () => (await delegation.markers()).length;
+    expect(await markers()).toBe(1);
+    await delegation.withRedis(async (redis) => await redis.flushall());
+    await queue.app.stop();
+    gate.release();
+    await queue.app.start();
+    expect(await queue.settled("done", 1)).toEqual(["x.md"]);
+    await until("the inbox is empty", async () => (await queue.names("inbox")).length === 0);
+    expect(platform.stats()).toMatchObject({ accepted: 1, replays: 1, duplicates: 0 });
+    expect(await queue.names("done")).toEqual(["x.md"]);
+  });
+
   test("all 50 tasks that are out come home, and none is submitted again", async ({ expect, onTestFinished }) => {
     let clockMs = Date.now();
     const delegation = await startDelegation({
@@ -69,8 +89,7 @@ describe.concurrent("when Redis loses everything", () => {
     await queue.drop("x.md", delegable("Do it."));
     await until("it is accepted, and nobody knows", () => gate.held() === 1);
     await delegation.withRedis(async (redis) => await redis.flushall());
-    await until("the sweep has found the file again", () => delegation.events("seen").length === 2);
-    await until("its new job is out", () => delegation.events("routed").length === 2);
+    await until("the sweep has found its marker", () => delegation.events("restored").length === 1);
     gate.release();
     expect(await queue.settled("done", 1)).toEqual(["x.md"]);
     await until("the inbox is empty", async () => (await queue.names("inbox")).length === 0);
@@ -78,6 +97,7 @@ describe.concurrent("when Redis loses everything", () => {
     expect(row(await queue.read("done", "x.md"), "provider")).toBe(`gemini (${platform.jobs()[0]?.id})`);
     await until("their ends are told", () => delegation.events("done").length >= 1);
     expect(delegation.events("done")).toHaveLength(1);
+    expect(delegation.events("seen")).toHaveLength(1);
     expect(delegation.events("cancelled")).toEqual([]);
   });
 });

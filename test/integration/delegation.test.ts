@@ -16,10 +16,8 @@ describe("a delegated task", () => {
     delegation = await startDelegation({ platform: { delayMs: 300 } });
     const { queue, platform } = delegation;
     await queue.drop("sum.md", delegable("Add it all up.", "title: Sums", "complexity_hint: low", "tags: [a, b]"));
-    const marker = await until(
-      "it is out",
-      async () => await readFile(delegation.marker("sum.md"), "utf8").catch(() => null),
-    );
+    await until("it is out", () => delegation.events("delegated").length === 1);
+    const marker = await readFile(delegation.marker("sum.md"), "utf8");
     expect(await queue.names("inbox")).toEqual(["sum.md", "sum.md.delegated"]);
     expect(await queue.settled("done", 1)).toEqual(["sum.md"]);
 

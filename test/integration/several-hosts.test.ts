@@ -1,8 +1,8 @@
 import { mkdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, describe, expect, test } from "vitest";
-import { readHosts } from "../../src/control/hosts.ts";
 import { sessionList } from "../../src/cli/sessions.ts";
+import { readHosts } from "../../src/control/hosts.ts";
 import { TaskEvents } from "../../src/core/events.ts";
 import { Hosts as KnownHosts } from "../../src/queue/hosts.ts";
 import { TaskIndex } from "../../src/queue/task-index.ts";

@@ -33,6 +33,14 @@ describe("when a job is asked about", () => {
     expect(all.at(-1)).toBe(10 * POLL_MS);
   });
 
+  test("at once, when the clock was set back since it was asked about, and then as before", () => {
+    const times = new AskTimes(POLL_MS);
+    times.asked("a", START + 60 * MINUTE_MS);
+    expect(times.leftMs("a", START, START + MINUTE_MS)).toBe(0);
+    times.asked("a", START + MINUTE_MS);
+    expect(times.leftMs("a", START, START + MINUTE_MS)).toBe(12 * SECOND_MS);
+  });
+
   test("no more often than the poll interval where that is shorter than 2 s", () => {
     const times = new AskTimes(200);
     expect(times.shortestMs).toBe(200);

@@ -223,6 +223,18 @@ describe("a claimed task is taken back", () => {
     expect(await isTakenBack(task)).toBe(false);
   });
 
+  test("with its whole project, which was deleted or renamed", async () => {
+    renameSync(task.project, `${task.project}-elsewhere`);
+    onTestFinished(() => rmSync(`${task.project}-elsewhere`, { recursive: true }));
+    expect(await isTakenBack(task)).toBe(true);
+    mkdirSync(task.project);
+    expect(await isTakenBack(task)).toBe(false);
+  });
+
+  test("not when the folder above its project is gone, too, as when a disk is unplugged", async () => {
+    expect(await isTakenBack({ ...task, project: join(task.project, "media", "disk") })).toBe(false);
+  });
+
   test("not when something else stands where the inbox was", async () => {
     renameSync(inboxDir(task.project), join(task.project, "moved"));
     writeFileSync(inboxDir(task.project), "");

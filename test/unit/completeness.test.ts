@@ -218,6 +218,13 @@ describe("of several files those are released that nobody writes", () => {
     expect(await released([await look()])).toEqual([]);
   });
 
+  test("and a link to what is no file is: somebody always writes to /dev/null", async () => {
+    symlinkSync("/dev/null", file);
+    await holdOpen("exec 3>> /dev/null");
+    const sighting = await look();
+    expect(await released([sighting])).toEqual([sighting]);
+  });
+
   test("and one that is gone is not held", async () => {
     writeFileSync(file, "");
     const sighting = await look();

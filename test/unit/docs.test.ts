@@ -164,7 +164,7 @@ function variablesRead(): string[] {
 /** Whether another value of a key leads to another configuration. */
 function hasEffect(name: string): boolean {
   const base = { dispatcher: { projects_dir: "/p" } };
-  const other = ["7s", "x", "http://127.0.0.1:7", "gpu", "gemini", 9, 11, true, ["x"], ["done"], [{ project: "/q" }]]
+  const other = ["7m", "x", "http://127.0.0.1:7", "gpu", "gemini", 9, 11, true, ["x"], ["done"], [{ project: "/q" }]]
     .map((value) => withKey(base, name.split("."), value))
     .filter((file) => configSchema.safeParse(file).success);
   if (other.length === 0) throw new Error(`no value was found that ${name} takes: add one`);
@@ -466,18 +466,27 @@ describe("docs/metrics.md", () => {
 });
 
 describe("docs/security.md", () => {
-  const shown = rows(section("docs/security.md", "What is refused"), "refused").flatMap(([refused = "", , tests]) =>
+  const page = "docs/security.md";
+  const tables = [
+    ...rows(section(page, "What is refused"), "refused"),
+    ...rows(section(page, "Threats"), "threat"),
+    ...rows(section(page, "Secrets"), "a secret in"),
+  ];
+  const shown = tables.flatMap(([what = "", , tests]) =>
     [...(tests ?? "").matchAll(/`(\w+\/[\w-]+)`: ((?:`[^`]+`(?:, (?=`[^`/]+`(?:,|$)))?)+)/g)].map(
-      ([, file = "", names]): [string, string, string[]] => [refused, file, codes(names)],
+      ([, file = "", names]): [string, string, string[]] => [what, file, codes(names)],
     ),
   );
 
-  test("shows each refusal by a test", () => {
-    const refused = rows(section("docs/security.md", "What is refused"), "refused").map(([what]) => what);
-    expect([...new Set(shown.map(([what]) => what))]).toEqual(refused);
+  test("shows each refusal, and what is done about each threat, by a test, or says that nothing is", () => {
+    const proved = new Set(shown.map(([what]) => what));
+    const unproved = tables.filter(([what = ""]) => !proved.has(what));
+    expect(tables.length).toBeGreaterThan(40);
+    expect(unproved.filter(([, done = ""]) => !/not protected|tmux keeps/.test(done))).toEqual([]);
+    expect(rows(section(page, "What is refused"), "refused").filter((row) => unproved.includes(row))).toEqual([]);
   });
 
-  test.each(shown)("%s: the tests in %s are there: %j", (_refused, file, names) => {
+  test.each(shown)("%s: the tests in %s are there: %j", (_what, file, names) => {
     const text = read(`test/${file}.test.ts`);
     expect(names.filter((name) => !text.includes(name))).toEqual([]);
   });

@@ -109,7 +109,8 @@ describe("a footer", () => {
     ["a | b", "a \\| b"],
     ["a\nb", "a b"],
     ["a  \r\n\r\n  b", "a b"],
-    [`x\n${END}\n`, `x ${END} `],
+    [`x\n${END}\n`, `x ${END}`],
+    ["x\r| run | other-1 |\r", "x \\| run \\| other-1 \\|"],
   ])("keeps an error %j in its one cell", (message, cell) => {
     const text = renderFooter({ ...LEAST, error: { code: "RUN_API_ERROR", message } });
     expect(text).toContain(`\n| error | RUN_API_ERROR: ${cell} |\n`);

@@ -1,3 +1,4 @@
+import { execFileSync } from "node:child_process";
 import {
   lstatSync,
   mkdirSync,
@@ -16,7 +17,14 @@ import { isMarked, type Marker, readMarker, removeMarker, writeMarker } from "..
 import { readInbox } from "../../src/ledger/read-inbox.ts";
 
 const MARKER: Marker = {
-  ...{ job: "kabcdefghi", attempt: 2, remoteId: "job-1", provider: "gpu", reason: "complexity_hint is low" },
+  ...{
+    job: "kabcdefghi",
+    attempt: 2,
+    earlierRuns: 1,
+    remoteId: "job-1",
+    provider: "gpu",
+    reason: "complexity_hint is low",
+  },
   ...{ submittedAt: "2026-11-21T09:30:00.000Z", fingerprint: "1-2-3", text: "\uFEFF---\r\ntitle: ä\r\n---\r\nDo it." },
 };
 
@@ -104,12 +112,26 @@ describe("a marker that does not say which job it stands for", () => {
     expect(readFileSync(path, "utf8")).toBe(content);
   });
 
-  test("because it is a link to nothing, or a folder, still marks its task", async () => {
-    symlinkSync("nowhere", path);
-    expect(await isMarked(task)).toBe(true);
-    rmSync(path);
-    mkdirSync(path);
-    expect(await isMarked(task)).toBe(true);
-    await expect(readMarker(task)).rejects.toThrow("EISDIR");
+  test("because it is a link, a folder or a pipe still marks its task", async () => {
+    const invalid = { name: "QueueError", code: "MARKER_INVALID" };
+    const elsewhere = join(task.project, "marker.json");
+    writeFileSync(elsewhere, JSON.stringify(MARKER));
+    for (const make of [
+      () => symlinkSync("nowhere", path),
+      () => symlinkSync(elsewhere, path),
+      () => symlinkSync("/dev/zero", path),
+      () => mkdirSync(path),
+      () => execFileSync("mkfifo", [path]),
+    ]) {
+      make();
+      expect(await isMarked(task)).toBe(true);
+      await expect(readMarker(task)).rejects.toMatchObject(invalid);
+      rmSync(path, { recursive: true });
+    }
+  });
+
+  test("because it is larger than any is not read", async () => {
+    writeFileSync(path, JSON.stringify(MARKER) + " ".repeat(8 * 1024 * 1024));
+    await expect(readMarker(task)).rejects.toMatchObject({ code: "MARKER_INVALID" });
   });
 });

@@ -1,4 +1,15 @@
-import { existsSync, linkSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import {
+  existsSync,
+  linkSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
@@ -65,6 +76,24 @@ test("a name that is the file's own already, from before a crash, is not given t
   linkSync(join(dir, "draft"), join(dir, "x-2.md"));
   expect(await placeNew(join(dir, "draft"), join(dir, "x.md"))).toBe(join(dir, "x-2.md"));
   expect(readdirSync(dir).sort()).toEqual(["draft", "x-2.md", "x.md"]);
+});
+
+describe("on another disk, which knows no hard links to here", () => {
+  test("a link stays a link: what it leads to is not copied", async () => {
+    const [here, there] = [tempDir(), tempDir(OTHER_DISK)];
+    writeFileSync(join(here, "secret"), "a password");
+    symlinkSync(join(here, "secret"), join(here, "draft"));
+    writeFileSync(join(there, "x.md"), "another");
+    expect(await placeNew(join(here, "draft"), join(there, "x.md"))).toBe(join(there, "x-2.md"));
+    expect(readlinkSync(join(there, "x-2.md"))).toBe(join(here, "secret"));
+  });
+
+  test("a pipe gets no second name, and nobody waits for it", async () => {
+    const [here, there] = [tempDir(), tempDir(OTHER_DISK)];
+    execFileSync("mkfifo", [join(here, "draft")]);
+    await expect(placeNew(join(here, "draft"), join(there, "x.md"))).rejects.toMatchObject({ code: "EXDEV" });
+    expect(readdirSync(there)).toEqual([]);
+  });
 });
 
 test("a file that is gone gets no name", async () => {

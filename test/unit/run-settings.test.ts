@@ -32,8 +32,18 @@ describe("a command", () => {
     },
   );
 
-  test.each(hooks)("of the hook $event may not hold the agent up", ({ commands }) => {
-    expect(commands.filter(({ timeout = 600 }) => timeout > 10)).toEqual([]);
+  const ends = ["Stop", "StopFailure"];
+
+  test.each(hooks.filter(({ event }) => !ends.includes(event)))(
+    "of the hook $event may not hold the agent up",
+    ({ commands }) => {
+      expect(commands.filter(({ timeout = 600 }) => timeout > 10)).toEqual([]);
+    },
+  );
+
+  test.each(ends)("of the hook %s, after which the agent has nothing to do, may wait for space on a disk", (event) => {
+    const end = hooks.find((hook) => hook.event === event);
+    expect(end?.commands.map(({ timeout }) => timeout)).toEqual([600]);
   });
 
   test("of the last hook may hold its end up for 2 s only", () => {

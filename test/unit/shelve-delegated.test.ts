@@ -49,7 +49,15 @@ async function putOut(text: string): Promise<void> {
   const sighting = await sight(at("inbox", "x.md"));
   if (sighting === null) throw new Error("it is gone");
   marker = {
-    ...{ job: "kabcdefghi", attempt: 1, remoteId: "job-1", provider: "gpu", reason: "no complexity_hint", text },
+    ...{
+      job: "kabcdefghi",
+      attempt: 1,
+      earlierRuns: 0,
+      remoteId: "job-1",
+      provider: "gpu",
+      reason: "no complexity_hint",
+      text,
+    },
     ...{ submittedAt: "2026-11-21T09:00:00.000Z", fingerprint: fingerprint(sighting) },
   };
   await writeMarker(task, marker);

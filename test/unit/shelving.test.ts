@@ -11,7 +11,9 @@ import {
   readFileSync,
   renameSync,
   rmSync,
+  statSync,
   symlinkSync,
+  truncateSync,
   unlinkSync,
   writeFileSync,
 } from "node:fs";
@@ -49,6 +51,11 @@ const at = (...parts: string[]) => join(project, ".agent-queue", ...parts);
 const read = (...parts: string[]) => readFileSync(at(...parts), "utf8");
 const waiting = (content: string | Uint8Array) => writeFileSync(at("inbox", "x.md"), content);
 const claimed = (content: string | Uint8Array) => writeFileSync(at("inbox", "x.md.dispatched"), content);
+
+const ledgerNames = () =>
+  readdirSync(at(), { recursive: true, encoding: "utf8" })
+    .filter((name) => name.endsWith(".md") || name.includes("/."))
+    .sort();
 
 /** Every file below .agent-queue, with its text. */
 function ledger(): Record<string, string> {
@@ -251,6 +258,43 @@ describe("a waiting task that cannot be run", () => {
     const shelved = readFileSync(await rejectTask(task, REJECTED));
     expect(shelved.equals(Buffer.concat([bytes, Buffer.from(renderFooter(REJECTED))]))).toBe(true);
   });
+
+  test("puts the footer below a file that is too large to be copied, holes and all", async () => {
+    waiting("");
+    truncateSync(at("inbox", "x.md"), 2 ** 40);
+    const { ino } = statSync(at("inbox", "x.md"));
+    await rejectTask(task, REJECTED);
+    expect(statSync(at("failed", "x.md"))).toMatchObject({
+      ino,
+      nlink: 1,
+      size: 2 ** 40 + renderFooter(REJECTED).length,
+    });
+    expect(ledgerNames()).toEqual(["failed/x.md"]);
+  });
+
+  test("changes no other file that a large one shares its text with", async () => {
+    const elsewhere = join(tempDir(tmpdir()), "notes.md");
+    const large = "x".repeat(2 * MAX_TASK_BYTES + 1);
+    writeFileSync(elsewhere, large);
+    linkSync(elsewhere, at("inbox", "x.md"));
+    await rejectTask(task, REJECTED);
+    expect(readFileSync(elsewhere, "utf8") === large).toBe(true);
+    expect(read("failed", "x.md") === large + renderFooter(REJECTED)).toBe(true);
+  });
+
+  test.each(["x".repeat(252), "東".repeat(84), `${"x".repeat(251)}2`])(
+    "shortens a name that no claim can have: %s.md",
+    async (base) => {
+      const long = { project, name: `${base}.md` };
+      for (const round of ["first", "second"]) {
+        writeFileSync(at("inbox", long.name), round);
+        const path = await rejectTask(long, REJECTED);
+        expect(readFileSync(path, "utf8")).toBe(round + renderFooter(REJECTED));
+      }
+      const short = `${base.slice(0, Math.floor(234 / Buffer.byteLength(base.slice(0, 1))))}…`;
+      expect(ledgerNames()).toEqual([`failed/${short}-2.md`, `failed/${short}.md`]);
+    },
+  );
 
   test("keeps every byte of a file that is too large to be read", async () => {
     const large = "x".repeat(2 * MAX_TASK_BYTES + 1);

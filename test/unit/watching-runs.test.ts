@@ -2,12 +2,13 @@ import { mkdtempSync, rmSync, utimesSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { beforeEach, expect, onTestFinished, test, vi } from "vitest";
+import { beforeEach, describe, expect, onTestFinished, test, vi } from "vitest";
 import type { Phase } from "../../src/workers/claude/phase.ts";
 import { RunFiles } from "../../src/workers/run/files.ts";
 import type { RunRecord } from "../../src/workers/run/record.ts";
 import { RunStore } from "../../src/workers/run/store.ts";
-import { watchRun } from "../../src/workers/run/watch.ts";
+import { type Progress, type WatchedRun, watchRun } from "../../src/workers/run/watch.ts";
+import { until } from "../helpers/until.ts";
 
 const LAUNCHED_AT = 1_795_000_000_000;
 const STOPPED_AT = LAUNCHED_AT + 60_000;
@@ -17,7 +18,7 @@ const LIMITS = { promptTimeoutMs: 30_000, timeoutMs: 7_200_000, attentionTimeout
 const record: RunRecord = {
   id: "kabcdefghi-1",
   job: "kabcdefghi",
-  project: "/srv/site",
+  project: "/nowhere/site",
   name: "x.md",
   priority: "high",
   reason: "allow_delegation is not true",
@@ -58,12 +59,12 @@ function keepWholeRun(session = record.claudeSession): void {
 }
 
 /** Watches the run until it ends, or is told to stop with the test. */
-function watch(signal = new AbortController().signal) {
+function watch(more: Partial<WatchedRun> = {}, signal = new AbortController().signal) {
   const abort = new AbortController();
   onTestFinished(() => abort.abort());
   const files = new RunFiles(store, record.id);
   const onPhase = (phase: Phase) => void phases.push(phase.name);
-  const run = { record, launchedAtMs: LAUNCHED_AT, store, files, limits: LIMITS, onPhase, onLook: () => {} };
+  const run = { record, launchedAtMs: LAUNCHED_AT, store, files, limits: LIMITS, onPhase, onLook: () => {}, ...more };
   return watchRun(run, AbortSignal.any([signal, abort.signal]));
 }
 
@@ -90,9 +91,14 @@ test("a stop that settles a moment after a look is looked at again at once, not 
 test("another session's events, such as those of an agent within the agent, say nothing about the run", async () => {
   keepWholeRun("99999999-1111-4222-8333-444455556666");
   const unready = LAUNCHED_AT + LIMITS.promptTimeoutMs + 1;
-  vi.spyOn(Date, "now")
-    .mockReturnValueOnce(unready)
-    .mockReturnValue(unready + LIMITS.attentionTimeoutMs + 1);
+  const times = [unready];
+  const late = unready + LIMITS.attentionTimeoutMs + 1;
+  let last = unready;
+  vi.spyOn(Date, "now").mockImplementation(() => {
+    last = times.shift() ?? late;
+    return last;
+  });
+  vi.spyOn(performance, "now").mockImplementation(() => last - LAUNCHED_AT);
   expect(await watch()).toMatchObject({ end: { kind: "blocked", waitedMs: 3_600_001 }, submitted: false });
   expect(phases).toEqual(["attention"]);
 });
@@ -111,6 +117,37 @@ test("an agent that left an exit code and no Stop has crashed", async () => {
 });
 
 test("a watch that is called off lets the run go on", async () => {
-  expect(await watch(AbortSignal.abort())).toBeNull();
+  expect(await watch({}, AbortSignal.abort())).toBeNull();
   expect(phases).toEqual([]);
+});
+
+describe("a clock that is set while an agent works", () => {
+  const HOUR_MS = 3_600_000;
+  const limits = { ...LIMITS, timeoutMs: 60_000 };
+
+  test.each([HOUR_MS, -HOUR_MS])("by %i ms: nobody was silent for that time", async (jumpMs) => {
+    keep("1", LAUNCHED_AT + 10, { hook_event_name: "SessionStart", source: "startup" });
+    keep("2", LAUNCHED_AT + 20, { hook_event_name: "UserPromptSubmit", prompt: "[run kabcdefghi-1]\nDo it." });
+    vi.spyOn(Date, "now")
+      .mockReturnValueOnce(LAUNCHED_AT + 30)
+      .mockReturnValue(LAUNCHED_AT + 40 + jumpMs);
+    const looks: Progress[] = [];
+    const ended = watch({ limits, onLook: (progress) => void looks.push(progress) });
+    await until("it was looked at after that", () => looks.length >= 2);
+    expect(looks.map(({ phase }) => phase.name)).toEqual(["running", "running"]);
+    keep("3", LAUNCHED_AT + 40 + jumpMs - SETTLE_MS, {
+      hook_event_name: "Stop",
+      last_assistant_message: "Done.",
+    });
+    expect(await ended).toMatchObject({ end: { kind: "finished", message: "Done." } });
+  });
+
+  test.each([HOUR_MS, -HOUR_MS])("by %i ms after it has stopped: its end is seen at once", async (jumpMs) => {
+    keepWholeRun();
+    vi.spyOn(Date, "now")
+      .mockReturnValueOnce(STOPPED_AT + 10)
+      .mockReturnValueOnce(STOPPED_AT + 500 + jumpMs)
+      .mockReturnValue(STOPPED_AT + SETTLE_MS + jumpMs + 500);
+    expect(await watch({ limits })).toMatchObject({ end: { kind: "finished" } });
+  });
 });

@@ -29,6 +29,8 @@ const PLAIN: Look = {
 
 const ESCAPE = "\u001b";
 const BELL = "\u0007";
+/** Ends a title and its like: the bell, or the line. */
+const TITLE_END = new RegExp(`[${BELL}\n]`);
 
 /** The colours that a screen is shown in, as a terminal means them; which hue each has is said in dashboard.css. */
 const PALETTE: readonly (readonly [number, number, number])[] = [
@@ -82,6 +84,7 @@ export function readAnsi(text: string): Segment[][] {
   const lines: Segment[][] = [[]];
   let look = PLAIN;
   const add = (shown: string) => {
+    if (shown === "") return;
     for (const [index, piece] of shown.split("\n").entries()) {
       if (index > 0) lines.push([]);
       if (piece !== "") lines.at(-1)?.push({ text: piece, classes: classesOf(look) });
@@ -107,7 +110,7 @@ export function stripAnsi(text: string): string {
 function afterSequence(part: string): string {
   // A title, a link and their like: up to the bell, or to the escape character that ends this part.
   if (/^[\]PX^_]/.test(part)) {
-    const end = part.search(new RegExp(`[${BELL}\n]`));
+    const end = part.search(TITLE_END);
     return end === -1 ? "" : part.slice(end).replace(BELL, "");
   }
   return part.replace(/^(?:\[[0-?]*[ -/]*[@-~]?|[ -/]*[0-~])/, "");
@@ -118,7 +121,7 @@ function printable(text: string): string {
 }
 
 function restyled(look: Look, colours: string): Look {
-  const codes = colours.replaceAll(/(\d*):[\d:]*/g, (group) => flat(group)).split(";");
+  const codes = colours.split(";").flatMap((code) => (code.includes(":") ? flat(code).split(";") : [code]));
   let current = look;
   for (let index = 0; index < codes.length; index++) {
     const code = Number(codes[index]);

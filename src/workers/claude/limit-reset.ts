@@ -1,8 +1,9 @@
-import { open, readFile } from "node:fs/promises";
 import { z } from "zod";
 import { parseJson } from "../../core/json.ts";
+import { openRegular, readRegular } from "../../ledger/regular-file.ts";
 
-const seconds = z.number().positive();
+/** The latest moment that a date can name. */
+const seconds = z.number().positive().max(8.64e12);
 const quotaLine = z.object({ quotaLimits: z.object({ resetsAt: seconds }) });
 const window = z.object({ used_percentage: z.number(), resets_at: seconds }).nullish();
 const statusLine = z.object({ rate_limits: z.record(z.string(), window) });
@@ -11,6 +12,7 @@ const statusLine = z.object({ rate_limits: z.record(z.string(), window) });
 const EXHAUSTED_PERCENT = 99;
 /** The error stands in the transcript's last lines. */
 const TAIL_BYTES = 256 * 1024;
+const MAX_STATUS_BYTES = 1024 * 1024;
 const MINUTE_MS = 60_000;
 const DAY_MS = 24 * 60 * MINUTE_MS;
 const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
@@ -29,7 +31,7 @@ export async function readLimitReset(
 }
 
 async function fromTranscript(transcript: string | null): Promise<number | null> {
-  const handle = transcript === null ? null : await open(transcript).catch(() => null);
+  const handle = transcript === null ? null : await openRegular(transcript, "follow").catch(() => null);
   if (handle === null) return null;
   try {
     const { size } = await handle.stat();
@@ -47,7 +49,8 @@ async function fromTranscript(transcript: string | null): Promise<number | null>
 }
 
 async function fromStatusLine(statusFile: string): Promise<number | null> {
-  const status = statusLine.safeParse(parseJson(await readFile(statusFile, "utf8").catch(() => ""))).data;
+  const bytes = await readRegular(statusFile, MAX_STATUS_BYTES).catch(() => null);
+  const status = statusLine.safeParse(parseJson(bytes?.toString() ?? "")).data;
   const hit = Object.values(status?.rate_limits ?? {}).filter((it) => (it?.used_percentage ?? 0) >= EXHAUSTED_PERCENT);
   const resets = hit.flatMap((it) => (it ? [it.resets_at * 1_000] : []));
   return resets.length === 0 ? null : Math.max(...resets);

@@ -1,7 +1,11 @@
-const EVENTS = ["SessionStart", "UserPromptSubmit", "Stop", "StopFailure", "Notification"];
+const EVENTS = ["SessionStart", "UserPromptSubmit", "Notification"];
+/** What ends a turn: lost, it would leave the run without an end. */
+const ENDS = ["Stop", "StopFailure"];
 /** Tools that end in a question to a person. */
 const DENIED_TOOLS = ["AskUserQuestion", "EnterPlanMode", "ExitPlanMode"];
 const HOOK_TIMEOUT_S = 10;
+/** For a disk that is full, and only then: the agent has nothing else to do. */
+const END_HOOK_TIMEOUT_S = 600;
 /** Claude Code waits for this one when it is asked to end. */
 const LAST_HOOK_TIMEOUT_S = 2;
 
@@ -13,6 +17,7 @@ export function runSettings(): object {
   return {
     hooks: Object.fromEntries([
       ...EVENTS.map((event) => [event, [{ hooks: [hook("event")] }]]),
+      ...ENDS.map((event) => [event, [{ hooks: [hook("event", END_HOOK_TIMEOUT_S)] }]]),
       ["SessionEnd", [{ hooks: [hook("event", LAST_HOOK_TIMEOUT_S)] }]],
       ["PermissionRequest", [{ hooks: [hook("deny")] }]],
     ]),

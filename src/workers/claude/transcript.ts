@@ -1,6 +1,7 @@
-import { open, stat } from "node:fs/promises";
+import { stat } from "node:fs/promises";
 import { z } from "zod";
 import { parseJson } from "../../core/json.ts";
+import { readLines } from "./read-lines.ts";
 
 /** Something that an agent said or did. */
 export interface TranscriptStep {
@@ -23,13 +24,9 @@ const TELLING = ["description", "command", "file_path", "pattern", "query", "url
 
 /** Reads the last part of a transcript, at most so many bytes; what cannot be read is left out. */
 export async function readTranscript(path: string, maxBytes: number): Promise<TranscriptStep[]> {
-  // Whatever else stands at its path may never end.
-  const stats = await stat(path).catch(() => null);
-  const handle = stats?.isFile() ? await open(path).catch(() => null) : null;
-  if (stats === null || handle === null) return [];
+  const { size } = await stat(path).catch(() => ({ size: 0 }));
   const steps: TranscriptStep[] = [];
-  for await (const text of handle.readLines({ start: Math.max(0, stats.size - maxBytes) }))
-    steps.push(...readLine(text));
+  for await (const text of readLines(path, Math.max(0, size - maxBytes))) steps.push(...readLine(text));
   return steps;
 }
 

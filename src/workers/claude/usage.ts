@@ -1,7 +1,9 @@
-import { open, readdir, readFile } from "node:fs/promises";
+import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
 import { parseJson } from "../../core/json.ts";
+import { readRegular } from "../../ledger/regular-file.ts";
+import { readLines } from "./read-lines.ts";
 
 /** What a run used: tokens by the transcript, cost by the status line. undefined = not known. */
 export interface Usage {
@@ -10,7 +12,8 @@ export interface Usage {
 }
 
 const count = z
-  .number()
+  .int()
+  .min(0)
   .nullish()
   .transform((tokens) => tokens ?? 0);
 const assistantLine = z.object({
@@ -25,7 +28,10 @@ const assistantLine = z.object({
     }),
   }),
 });
-const statusLine = z.object({ cost: z.object({ total_cost_usd: z.number() }) });
+/** More than this is no cost, but nonsense that would stand in the metrics for good. */
+const MAX_COST_USD = 1_000_000;
+const statusLine = z.object({ cost: z.object({ total_cost_usd: z.number().min(0).max(MAX_COST_USD) }) });
+const MAX_STATUS_BYTES = 1024 * 1024;
 
 /** Adds up a run's usage from its transcript, its subagents' transcripts and the last status line. */
 export async function readUsage(transcript: string | null, statusFile: string): Promise<Usage> {
@@ -52,9 +58,7 @@ async function readTokens(transcript: string): Promise<Usage["tokens"]> {
 }
 
 async function readMessages(file: string, usages: Map<string, { input: number; output: number }>): Promise<void> {
-  const handle = await open(file).catch(() => null);
-  if (handle === null) return;
-  for await (const line of handle.readLines()) {
+  for await (const line of readLines(file)) {
     const parsed = line.includes('"assistant"') ? assistantLine.safeParse(parseJson(line)).data : undefined;
     if (parsed === undefined) continue;
     const { id, usage } = parsed.message;
@@ -64,6 +68,6 @@ async function readMessages(file: string, usages: Map<string, { input: number; o
 }
 
 async function readCost(statusFile: string): Promise<number | undefined> {
-  const text = await readFile(statusFile, "utf8").catch(() => "");
-  return statusLine.safeParse(parseJson(text)).data?.cost.total_cost_usd;
+  const bytes = await readRegular(statusFile, MAX_STATUS_BYTES).catch(() => null);
+  return statusLine.safeParse(parseJson(bytes?.toString() ?? "")).data?.cost.total_cost_usd;
 }

@@ -22,7 +22,8 @@ export class AskTimes {
   /** How long it is until a job is due, 0 when it is. A job that was never asked about is. */
   leftMs(id: string, submittedAtMs: number, nowMs: number): number {
     const askedAtMs = this.#askedAtMs.get(id);
-    if (askedAtMs === undefined) return 0;
+    // Asked in what is the future now: somebody has set the clock back.
+    if (askedAtMs === undefined || askedAtMs > nowMs) return 0;
     const waitMs = (askedAtMs - submittedAtMs) / PART_OF_AGE;
     const bounded = Math.min(Math.max(waitMs, this.shortestMs), LONGEST * this.#pollMs);
     return Math.max(0, askedAtMs + bounded - nowMs);

@@ -1,6 +1,6 @@
 import { QueueError } from "../../core/errors.ts";
 import { hasInbox, isWithdrawn } from "../../ledger/claim.ts";
-import { isMarked, type Marker, readMarker, removeMarker } from "../../ledger/marker.ts";
+import { isMarked, type Marker, readMarker, removeMarkerOf } from "../../ledger/marker.ts";
 import { type RunFooter, removeDraft } from "../../ledger/shelve.ts";
 import { clearAway, shelveDelegated } from "../../ledger/shelve-delegated.ts";
 import { spentOf } from "../../ledger/spent.ts";
@@ -25,12 +25,12 @@ export async function bringHome(parts: DelegationParts, out: RemoteTask, signal:
   const { client } = parts;
   const task = taskOf(out.job);
   const marker = await readMarker(task);
-  if (marker === null && !(await hasInbox(task))) return;
-  const isWithdrawnNow = await isWithdrawn(task);
-  if (marker?.job !== out.job.id || isWithdrawnNow) {
+  const place = await placeOf(parts, out, marker);
+  if (place === "away") return;
+  if (place !== "there" || marker === null) {
     if (await wasShelved(parts, out, marker)) return;
     if (client !== null) await cancelRemote(parts, client, out, signal);
-    return isWithdrawnNow ? await cancelled(parts, out) : await takenBack(parts, out);
+    return place === "withdrawn" ? await cancelled(parts, out) : await takenBack(parts, out);
   }
   if (client === null) return;
   const ageMs = parts.now() - out.remote.submittedAtMs;
@@ -41,6 +41,19 @@ export async function bringHome(parts: DelegationParts, out: RemoteTask, signal:
   if ((await readMarker(task))?.job !== out.job.id) return;
   if (end.failure?.code === "SECUTOOLS_JOB_EXPIRED") await cancelRemote(parts, client, out, signal);
   await finalise(parts, out, marker, end);
+}
+
+/** A project that is away may come back, or be found under another name, for as long as the platform has time. */
+async function placeOf(
+  { now, settings }: DelegationParts,
+  { job, remote }: RemoteTask,
+  marker: Marker | null,
+): Promise<"there" | "away" | "withdrawn" | "unmarked"> {
+  const task = taskOf(job);
+  if (marker === null && !(await hasInbox(task)))
+    return now() - remote.submittedAtMs < settings.maxAgeMs ? "away" : "withdrawn";
+  if (await isWithdrawn(task)) return "withdrawn";
+  return marker?.job === job.id ? "there" : "unmarked";
 }
 
 /** An answer that nobody understands is no end of the task, until its time is over. */
@@ -97,7 +110,7 @@ async function wasShelved(parts: DelegationParts, { job }: RemoteTask, marker: M
 
 /** Its file was deleted. */
 async function cancelled({ fetcher, counters, events }: DelegationParts, { job }: RemoteTask): Promise<void> {
-  await removeOurMarker(job);
+  await removeMarkerOf(taskOf(job), job.id);
   await fetcher.complete(job.id, cancelledEnding);
   await counters.add("cancelled");
   events.emit({ type: "cancelled", task: taskOf(job), id: job.id });
@@ -107,11 +120,6 @@ async function cancelled({ fetcher, counters, events }: DelegationParts, { job }
 async function takenBack({ fetcher }: DelegationParts, { job }: RemoteTask): Promise<void> {
   await fetcher.amend(job.id, { remote: null, attempts: job.payload.attempts + 1 });
   await fetcher.putBack(job.id);
-}
-
-async function removeOurMarker(job: DelegatedJob): Promise<void> {
-  const task = taskOf(job);
-  if ((await readMarker(task))?.job === job.id) await removeMarker(task);
 }
 
 async function finalise(parts: DelegationParts, out: RemoteTask, marker: Marker, end: RemoteEnd): Promise<void> {

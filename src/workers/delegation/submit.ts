@@ -1,9 +1,11 @@
 import { basename } from "node:path";
 import { QueueError } from "../../core/errors.ts";
+import { runId } from "../../core/id.ts";
+import type { TaskFile } from "../../core/task.ts";
 import { isClaimed } from "../../ledger/claim.ts";
 import { fingerprint, sight } from "../../ledger/completeness.ts";
 import { taskPath } from "../../ledger/layout.ts";
-import { type Marker, readMarker, writeMarker } from "../../ledger/marker.ts";
+import { invalidMarker, type Marker, readMarker, removeMarkerOf, writeMarker } from "../../ledger/marker.ts";
 import { parseTask } from "../../ledger/parse-task.ts";
 import { readOriginal } from "../../ledger/read-task.ts";
 import type { DelegatedJob } from "../../queue/fetcher.ts";
@@ -38,71 +40,82 @@ async function submitOnce(parts: DelegationParts, job: DelegatedJob, signal: Abo
   if (job.payload.remote !== null) return;
   const task = taskOf(job);
   const marker = await readMarker(task);
-  if (marker?.job === job.id) return await keep(parts, job, marker);
-  if (marker !== null) return await stepBack(parts, job);
+  if (marker !== null && marker.job !== job.id) return await stepBack(parts, job);
+  if (marker !== null && marker.remoteId !== null) return await keep(parts, job, marker, marker.remoteId);
   if (client === null) return await fallBack(parts, job, "delegation is not configured any more");
   const sighting = await sight(taskPath(task));
   if (sighting === null) return await endWithoutFile(parts, job);
   const isAsEnqueued = fingerprint(sighting) === job.payload.fingerprint;
-  const text = isAsEnqueued ? await readText(job) : null;
-  if (text === null) return await fetcher.putBack(job.id, CHANGED_RETRY_MS);
-  await keep(parts, job, await handOver(parts, client, job, text, signal));
+  if (marker !== null) return await handOver(parts, client, job, marker, signal);
+  const intended = isAsEnqueued ? await intend(parts, job) : null;
+  if (intended === null) return await fetcher.putBack(job.id, CHANGED_RETRY_MS);
+  await handOver(parts, client, job, intended, signal);
 }
 
-interface TaskText {
-  readonly text: string;
-  readonly submission: Submission;
-}
-
-/** null when the file does not hold any more what was enqueued. */
-async function readText(job: DelegatedJob): Promise<TaskText | null> {
-  const { project, name } = taskOf(job);
-  const bytes = await readOriginal(project, taskPath({ project, name }));
-  const parsed = parseTask(bytes);
-  if (!parsed.ok) return null;
-  const { header, prompt } = parsed;
-  const submission: Submission = {
-    provider: job.payload.provider,
-    priority: header.priority,
-    title: header.title ?? name.replace(/\.md$/, ""),
-    prompt,
-    tags: header.tags,
-    metadata: { project: basename(project), task: name },
-  };
-  return { text: bytes.toString("utf8"), submission };
-}
-
-async function handOver(
-  { events, counters, now }: DelegationParts,
-  client: Secutools,
-  job: DelegatedJob,
-  { text, submission }: TaskText,
-  signal: AbortSignal,
-): Promise<Marker> {
+/**
+ * Marks the file before it is sent: whatever Redis forgets meanwhile, it is not sent under another key. null when the
+ * file does not hold any more what was enqueued.
+ */
+async function intend({ now }: DelegationParts, job: DelegatedJob): Promise<Marker | null> {
   const task = taskOf(job);
-  const { id: remoteId } = await client.submitJob(submission, runOf(job), signal);
-  const { provider, reason, fingerprint, attempts } = job.payload;
-  const submittedAt = new Date(now()).toISOString();
+  const bytes = await readOriginal(task.project, taskPath(task));
+  if (!parseTask(bytes).ok) return null;
+  const { provider, reason, fingerprint, attempts, earlierRuns } = job.payload;
   const marker: Marker = {
-    job: job.id,
-    attempt: attempts + 1,
-    remoteId,
-    provider,
-    reason,
-    submittedAt,
-    fingerprint,
-    text,
+    ...{ job: job.id, attempt: attempts + 1, earlierRuns, remoteId: null, provider, reason, fingerprint },
+    ...{ submittedAt: new Date(now()).toISOString(), text: bytes.toString() },
   };
   await writeMarker(task, marker);
-  await counters.add("submitted");
-  events.emit({ type: "delegated", task, id: job.id, provider, remote: remoteId });
   return marker;
 }
 
+/** What the marker says is sent, under the key that it names: it may have been sent before. */
+async function handOver(
+  parts: DelegationParts,
+  client: Secutools,
+  job: DelegatedJob,
+  intended: Marker,
+  signal: AbortSignal,
+): Promise<void> {
+  const { events, counters, now } = parts;
+  const task = taskOf(job);
+  const { provider, job: id, earlierRuns, attempt } = intended;
+  const { id: remoteId } = await client.submitJob(
+    submissionOf(task, intended),
+    runId(id, earlierRuns + attempt),
+    signal,
+  );
+  const marker: Marker = { ...intended, remoteId, submittedAt: new Date(now()).toISOString() };
+  await writeMarker(task, marker);
+  await counters.add("submitted");
+  events.emit({ type: "delegated", task, id, provider, remote: remoteId });
+  await keep(parts, job, marker, remoteId);
+}
+
+/** @throws {QueueError} MARKER_INVALID */
+function submissionOf(task: TaskFile, { provider, text }: Marker): Submission {
+  const parsed = parseTask(Buffer.from(text));
+  if (!parsed.ok) throw invalidMarker(task);
+  const { header, prompt } = parsed;
+  return {
+    provider,
+    priority: header.priority,
+    title: header.title ?? task.name.replace(/\.md$/, ""),
+    prompt,
+    tags: header.tags,
+    metadata: { project: basename(task.project), task: task.name },
+  };
+}
+
 /** The job knows its remote one from now on, and which attempt it is. */
-async function keep({ fetcher }: DelegationParts, job: DelegatedJob, marker: Marker): Promise<void> {
-  const remote = { id: marker.remoteId, submittedAtMs: Date.parse(marker.submittedAt) };
-  await fetcher.amend(job.id, { remote, attempts: marker.attempt - 1 });
+async function keep(
+  { fetcher }: DelegationParts,
+  job: DelegatedJob,
+  { attempt, earlierRuns, submittedAt }: Marker,
+  remoteId: string,
+): Promise<void> {
+  const remote = { id: remoteId, submittedAtMs: Date.parse(submittedAt) };
+  await fetcher.amend(job.id, { remote, attempts: attempt - 1, earlierRuns });
 }
 
 /** The file is out for a job that Redis has lost: the sweep makes that one anew. */
@@ -113,6 +126,7 @@ async function stepBack({ fetcher }: DelegationParts, job: DelegatedJob): Promis
 /** Its file is gone: taken away, unless Redis has forgotten that the task is over or with the local pool. */
 async function endWithoutFile({ fetcher, events }: DelegationParts, job: DelegatedJob): Promise<void> {
   const task = taskOf(job);
+  await removeMarkerOf(task, job.id);
   if (await isClaimed(task)) return await fetcher.discard(job.id);
   const run = runOf(job);
   if ((await closeShelved(fetcher, { id: job.id, task, run, by: job.payload.provider })) !== null) return;
@@ -127,6 +141,7 @@ async function fallBack(
   reason: string,
 ): Promise<void> {
   const { provider: _provider, remote: _remote, attempts, earlierRuns, ...task } = job.payload;
+  await removeMarkerOf(taskOf(job), job.id);
   // The attempts made here have taken their numbers.
   await queues.toLocal(job.id, { ...task, earlierRuns: earlierRuns + attempts + 1, reason, attempts: 0, resume: null });
   await fetcher.discard(job.id);

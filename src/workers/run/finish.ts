@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { isSystemError } from "../../core/errors.ts";
+import { isSystemError, QueueError } from "../../core/errors.ts";
 import type { Spent } from "../../core/events.ts";
 import { failureOf } from "../../core/outcome.ts";
 import { judge, type Verdict } from "../../core/verdict.ts";
@@ -16,6 +16,7 @@ import type { Session } from "../tmux/pool.ts";
 import type { RunFiles } from "./files.ts";
 import type { RunParts } from "./parts.ts";
 import { type RunRecord, taskOf } from "./record.ts";
+import { untilItWorks } from "./until-it-works.ts";
 
 export interface EndedRun {
   readonly parts: RunParts;
@@ -31,8 +32,6 @@ export type EndedState = Extract<RunRecord["state"], { name: "ended" }>;
 /** How long a living agent may take to write its conversation down. */
 const KEPT_MS = 2_000;
 const KEPT_POLL_MS = 20;
-/** How soon a step is tried again that failed, such as writing to a full disk. */
-const RETRY_MS = 5_000;
 /** Ends before the prompt was taken say that the session itself may be at fault. */
 const COOLS = ["blocked", "not-submitted", "crashed"];
 
@@ -41,15 +40,7 @@ const COOLS = ["blocked", "not-submitted", "crashed"];
  * Every step may be repeated, so a failure is tried again and a restart goes on here.
  */
 export async function finishRun(run: EndedRun, signal: AbortSignal): Promise<void> {
-  for (;;) {
-    try {
-      return await finishOnce(run);
-    } catch (error) {
-      run.parts.onError(error);
-    }
-    await sleep(RETRY_MS, undefined, { signal }).catch(() => {});
-    if (signal.aborted) return;
-  }
+  await untilItWorks(async () => await finishOnce(run), run.parts.onError, signal);
 }
 
 async function finishOnce(run: EndedRun): Promise<void> {
@@ -138,8 +129,12 @@ async function shelve(run: EndedRun, shelf: "done" | "failed"): Promise<Shelved 
   const task = taskOf(run.record);
   const footer = await footerOf(run);
   const path = await takeAndShelve(task, claimedPath(task), shelf, footer).catch(async (error: unknown) => {
-    if (!isSystemError(error, "ENOENT")) throw error;
-    return (await isTakenBack(task)) ? null : await shelveClaimed(task, shelf, footer);
+    const isMissing = isSystemError(error, "ENOENT");
+    const isAway = error instanceof QueueError && error.code === "PROJECT_AWAY";
+    if (!isMissing && !isAway) throw error;
+    if (await isTakenBack(task)) return null;
+    if (isAway) throw error;
+    return await shelveClaimed(task, shelf, footer);
   });
   return path === null ? null : { path, by: run.record.session, spent: spentOf(footer) };
 }

@@ -4,12 +4,12 @@ import { takeBack } from "./prepare.ts";
 import { type RunRecord, taskOf } from "./record.ts";
 import { runArguments } from "./store.ts";
 
-/** Starts the agent of a prepared run; null when tmux would not, and the job waits again. */
+/** Starts the agent of a prepared run; null when tmux or the disk would not, and the job waits again. */
 export async function launchRun(parts: RunParts, record: RunRecord, session: Session): Promise<RunRecord | null> {
   const { store, tmux, config, events, onError } = parts;
   const launched: RunRecord = { ...record, state: { name: "launched", atMs: Date.now() } };
-  await store.save(launched);
   try {
+    await store.save(launched);
     await tmux.startRun(session.pane, record.id, runArguments(store, launched, config.claude));
   } catch (error) {
     onError(error);

@@ -1,5 +1,7 @@
 import { taskKey } from "../../core/id.ts";
 import type { TaskFile } from "../../core/task.ts";
+import { fingerprint, sight } from "../../ledger/completeness.ts";
+import { claimedPath } from "../../ledger/layout.ts";
 import type { LocalJob } from "../../queue/fetcher.ts";
 import type { Session } from "../tmux/pool.ts";
 import { abandonRun } from "./abandon.ts";
@@ -17,8 +19,8 @@ const PREPARE_RETRY_MS = 5_000;
 /** The runs of this host. Each carries a job through one attempt in a reserved session: prepare, launch, see, finish. */
 export class LocalRuns {
   readonly #parts: RunParts;
-  /** The tasks whose files are in our hands. */
-  readonly #running = new Set<string>();
+  /** The tasks whose files are in our hands, and what their files are known by. */
+  readonly #running = new Map<string, string | null>();
   /** The runs that are watched, by their ids, and what ends the watch. */
   readonly #watched = new Map<string, { readonly record: RunRecord; readonly lost: AbortController }>();
   /** The jobs that we held at the last look though none of our runs was theirs. */
@@ -33,10 +35,17 @@ export class LocalRuns {
     return this.#running.has(taskKey(task));
   }
 
+  /** The same, and true also for a file that its project has taken along to another name. */
+  async holds(task: TaskFile): Promise<boolean> {
+    if (this.isRunning(task)) return true;
+    const known = await knownBy(task);
+    return known !== null && [...this.#running.values()].includes(known);
+  }
+
   /** Runs a job and gives the session back. When the signal aborts, the agent goes on and its run stays open. */
   async execute(job: LocalJob, session: Session, signal: AbortSignal): Promise<void> {
     const parts = this.#parts;
-    await this.#holding(job.payload, async () => {
+    await this.#holding(job.payload, job.payload.fingerprint, async () => {
       const record = await prepareRun(parts, job, session.name).catch(async (error: unknown) => {
         parts.pool.free(session);
         parts.hold.unused();
@@ -62,8 +71,9 @@ export class LocalRuns {
       const session = await pool.adopt(record.id);
       const see = async () => await this.#see(record, session, signal);
       if (!(await isStillOurs(this.#parts, record))) await abandonRun(this.#parts, record, session);
-      else if (record.state.name === "ended") await this.#holding(record, see);
-      else if (session !== null || (await this.#wasLaunched(record))) goingOn.push(this.#holding(record, see));
+      else if (record.state.name === "ended") await this.#holding(record, await knownBy(record), see);
+      else if (session !== null || (await this.#wasLaunched(record)))
+        goingOn.push(this.#holding(record, await knownBy(record), see));
       else await takeBack(this.#parts, record);
     }
     const known = new Set(open.map(({ job }) => job));
@@ -121,13 +131,19 @@ export class LocalRuns {
     }
   }
 
-  async #holding(task: TaskFile, run: () => Promise<void>): Promise<void> {
+  async #holding(task: TaskFile, known: string | null, run: () => Promise<void>): Promise<void> {
     const key = taskKey(task);
-    this.#running.add(key);
+    this.#running.set(key, known);
     try {
       await run();
     } finally {
       this.#running.delete(key);
     }
   }
+}
+
+/** What tells a claimed file from all others, wherever its project has taken it; null where there is none. */
+async function knownBy(task: TaskFile): Promise<string | null> {
+  const claim = await sight(claimedPath(task));
+  return claim === null ? null : fingerprint(claim);
 }

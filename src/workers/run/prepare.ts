@@ -21,11 +21,26 @@ const GO_ON =
 export async function prepareRun(parts: RunParts, job: LocalJob, session: string): Promise<RunRecord | null> {
   const { store } = parts;
   const record = newRecord(job, await numberOf(parts, job), session, parts.config);
-  await store.create(record);
+  await store.create(record).catch(async (error: unknown) => {
+    await store.remove(record.id);
+    throw error;
+  });
   if (!(await claimed(parts, job, record))) {
     await store.remove(record.id);
     return null;
   }
+  try {
+    return await prepareClaimed(parts, job, record);
+  } catch (error) {
+    // Its claim would keep the next try out.
+    await unclaim(taskOf(record));
+    await store.remove(record.id);
+    throw error;
+  }
+}
+
+async function prepareClaimed(parts: RunParts, job: LocalJob, record: RunRecord): Promise<RunRecord | null> {
+  const { store } = parts;
   const parsed = await readClaimed(taskOf(record));
   if (!parsed.ok) {
     await reject(parts, record, parsed.reason);

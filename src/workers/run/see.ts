@@ -9,6 +9,7 @@ import { type EndedState, finishRun } from "./finish.ts";
 import type { RunParts } from "./parts.ts";
 import { type RunRecord, taskOf } from "./record.ts";
 import { isStillOurs } from "./standing.ts";
+import { untilItWorks } from "./until-it-works.ts";
 import { type Progress, watchRun } from "./watch.ts";
 
 /** A limit is met at the first request: an agent that works for so long has passed it. */
@@ -93,8 +94,15 @@ async function ended(
   if (seen === null) return null;
   const screen = seen.end.kind === "finished" ? null : await screenOf(parts, session);
   const state: EndedState = { name: "ended", launchedAtMs, ...seen, screen };
-  await store.save({ ...record, state });
-  return state;
+  const isKept = await untilItWorks(
+    async () => {
+      await store.save({ ...record, state });
+      return true;
+    },
+    parts.onError,
+    signal,
+  );
+  return isKept === null ? null : state;
 }
 
 function tellSubmitted({ events }: RunParts, record: RunRecord): void {

@@ -1,6 +1,7 @@
 import { mkdir, readdir, readFile, rename, rm, stat, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { parseRunId } from "../../core/id.ts";
+import { writeTrouble } from "../../core/write-trouble.ts";
 import { runSettings } from "../claude/settings.ts";
 import { type RunRecord, runRecord } from "./record.ts";
 
@@ -30,11 +31,11 @@ export class RunStore {
   /** Makes a run's directory. The programs are copied into it, so that an upgrade changes nothing for a running agent. */
   async create(record: RunRecord): Promise<void> {
     const { id, project } = record;
-    await mkdir(this.pathOf(id, "events"), { recursive: true, mode: 0o700 });
     this.#programs ??= await Promise.all(PROGRAMS.map(readProgram));
+    await mkdir(this.pathOf(id, "events"), { recursive: true, mode: 0o700 }).catch((error) => this.#refuse(error));
     await Promise.all([
       this.save(record),
-      symlink(project, this.pathOf(id, "project")),
+      symlink(project, this.pathOf(id, "project")).catch((error) => this.#refuse(error)),
       this.#write(id, "settings.json", JSON.stringify(runSettings(), null, 2)),
       ...this.#programs.map(({ name, text }) => this.#write(id, name, text)),
     ]);
@@ -109,7 +110,11 @@ export class RunStore {
   }
 
   async #write(run: string, name: string, text: string): Promise<void> {
-    await writeFile(this.pathOf(run, name), text, { mode: 0o600 });
+    await writeFile(this.pathOf(run, name), text, { mode: 0o600 }).catch((error) => this.#refuse(error));
+  }
+
+  #refuse(error: unknown): never {
+    throw writeTrouble(this.#root, error);
   }
 }
 

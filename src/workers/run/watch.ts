@@ -1,5 +1,6 @@
-import { watch } from "node:fs";
+import { type FSWatcher, watch } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
+import { ClockJumps } from "../../core/clock-jumps.ts";
 import type { RunEnd } from "../../core/outcome.ts";
 import { Wake } from "../../core/wake.ts";
 import { isTakenBack } from "../../ledger/claim.ts";
@@ -48,8 +49,8 @@ export interface Progress {
 export async function watchRun(run: WatchedRun, signal: AbortSignal): Promise<SeenRun | null> {
   const wake = new Wake();
   const { store, record, launchedAtMs } = run;
-  const watchers = [store.pathOf(record.id), store.pathOf(record.id, "events")].map((path) => watch(path, wake.poke));
-  for (const watcher of watchers) watcher.on("error", wake.poke);
+  const folders = [store.pathOf(record.id), store.pathOf(record.id, "events")];
+  const watchers = folders.flatMap((path) => watched(path, wake.poke));
   try {
     let progress: Progress = {
       phase: { name: "launching", sinceMs: launchedAtMs },
@@ -57,8 +58,9 @@ export async function watchRun(run: WatchedRun, signal: AbortSignal): Promise<Se
       submitted: false,
       lookedAtMs: launchedAtMs,
     };
+    const clock = new ClockJumps();
     while (!signal.aborted) {
-      progress = await step(run, progress);
+      progress = await step(run, progress, clock);
       run.onLook(progress);
       const { phase, submitted, lookedAtMs } = progress;
       if (phase.name === "ended") return { atMs: phase.sinceMs, end: phase.end, submitted };
@@ -70,10 +72,25 @@ export async function watchRun(run: WatchedRun, signal: AbortSignal): Promise<Se
   }
 }
 
+/** A clock that was set is no time that went by: nobody has been silent, or waited for, any longer. */
+function shifted(progress: Progress, jumpMs: number): Progress {
+  const { phase, movedAtMs } = progress;
+  return { ...progress, phase: { ...phase, sinceMs: phase.sinceMs + jumpMs }, movedAtMs: movedAtMs + jumpMs };
+}
+
+/** Nothing where the system watches no more directories: then the looks find everything, a little later. */
+function watched(path: string, onChange: () => void): FSWatcher[] {
+  try {
+    return [watch(path, onChange).on("error", onChange)];
+  } catch {
+    return [];
+  }
+}
+
 /** One look, then every event that was kept before it: so a process that is gone cannot hide the Stop it left. */
-async function step(run: WatchedRun, before: Progress): Promise<Progress> {
+async function step(run: WatchedRun, before: Progress, clock: ClockJumps): Promise<Progress> {
   const seen = { ...(await look(run.files)), cancelled: await isTakenBack(run.record) };
-  let progress = { ...before, lookedAtMs: seen.atMs };
+  let progress = { ...shifted(before, clock.takeMs(seen.atMs)), lookedAtMs: seen.atMs };
   for (const { event, atMs } of await run.files.newEvents()) {
     const isOurs = event.session_id === run.record.claudeSession;
     const phase = isOurs ? afterEvent(progress.phase, event, atMs, runTag(run.record.id)) : progress.phase;

@@ -11,7 +11,9 @@ const remoteStatus = z.enum(["queued", "running", "completed", "failed", "cancel
 export type RemoteStatus = z.infer<typeof remoteStatus>;
 
 const jobId = z.string().refine(isJobId, "not an id of a job");
-const count = z.number().min(0);
+/** What is more is no figure, but nonsense that would stand in the metrics for good. */
+const cost = z.number().min(0).max(Number.MAX_SAFE_INTEGER);
+const tokens = z.int().min(0);
 
 /** The answer to a submission. */
 export const acceptedJob = z.object({ id: jobId, status: remoteStatus });
@@ -29,10 +31,10 @@ export const remoteJob = z
       .refine((value) => !isDeeper(value, MAX_DEPTH), `nested deeper than ${MAX_DEPTH} levels`)
       .transform(asText),
     error: optional(z.object({ code: z.string(), message: z.string() })),
-    cost_usd: optional(count),
+    cost_usd: optional(cost),
     usage: optional(
       z
-        .object({ input_tokens: count, output_tokens: count })
+        .object({ input_tokens: tokens, output_tokens: tokens })
         .transform(({ input_tokens, output_tokens }) => ({ input: input_tokens, output: output_tokens })),
     ),
     created_at: optional(z.string()),

@@ -1,0 +1,87 @@
+import { existsSync } from "node:fs";
+import { mkdir, rename, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { afterEach, describe, expect, test } from "vitest";
+import { QueueError } from "../../src/core/errors.ts";
+import { isAlive } from "../../src/workers/process.ts";
+import { type QueueFixture, startQueue } from "../helpers/queue-fixture.ts";
+import { until } from "../helpers/until.ts";
+
+let queue: QueueFixture;
+afterEach(async () => await queue.stop());
+
+const starts = async () => (await queue.witness()).filter(({ event }) => event === "start");
+const prompts = async () =>
+  (await queue.witness()).filter(({ event }) => event === "submit").map(({ firstLine }) => firstLine);
+/** The tasks that something of this type was told of. */
+const told = (type: string) =>
+  queue.events.flatMap((event) => (event.type === type ? [`${event.task.project}: ${event.task.name}`] : [])).sort();
+const other = () => join(queue.dir, "projects", "beta");
+
+/** One task at work and two that wait. */
+async function startWithTasks(work: string, sessions = 1): Promise<void> {
+  queue = await startQueue({ sessions, sweep: "1s" });
+  await queue.drop("running.md", `agent: work ${work}\n`);
+  await until("it runs", async () => (await prompts()).length === 1);
+  for (const name of ["a.md", "b.md"]) await queue.drop(name, `${name}\n`);
+  await until("two wait", () => told("routed").length === 3);
+}
+
+async function firstAgentIsGone(): Promise<boolean> {
+  const [first] = await starts();
+  return first !== undefined && !(await isAlive({ pid: first.pid, startTime: null }));
+}
+
+describe("a project that is deleted while its tasks wait and run", () => {
+  test("takes all of them with it: the agent is ended, others get its session, and nothing of it is made anew", async () => {
+    await startWithTasks("60s");
+    await rm(queue.project, { recursive: true });
+    const all = ["a.md", "b.md", "running.md"].map((name) => `${queue.project}: ${name}`);
+    await until("all are cancelled", () => told("cancelled").length === 3);
+    expect(told("cancelled")).toEqual(all);
+    expect(await firstAgentIsGone()).toBe(true);
+    await mkdir(join(other(), ".agent-queue", "inbox"), { recursive: true });
+    await queue.drop("next.md", "next\n", other());
+    await until("it is done", async () => (await queue.names("done", other())).includes("next.md"));
+    expect(existsSync(queue.project)).toBe(false);
+    expect(queue.errors).toEqual([]);
+  });
+});
+
+describe("a project that is renamed while its tasks wait and run", () => {
+  test("has them run under its new name, each whole and the one at work anew", async () => {
+    await startWithTasks("2s");
+    await rename(queue.project, other());
+    await until("all are done", async () => (await queue.names("done", other())).length === 3, 30_000);
+    await until("nothing is on its way", async () => (await queue.names("inbox", other())).length === 0);
+    expect(await queue.names("done", other())).toEqual(["a.md", "b.md", "running.md"]);
+    expect((await prompts()).toSorted()).toEqual(["a.md", "agent: work 2s", "agent: work 2s", "b.md"]);
+    expect(told("cancelled")).toContain(`${queue.project}: running.md`);
+    expect(existsSync(queue.project)).toBe(false);
+    expect(queue.errors).toEqual([]);
+  });
+
+  test("never has two agents at work on one task", async () => {
+    await startWithTasks("5s", 2);
+    await rename(queue.project, other());
+    await until("it is done", async () => (await queue.names("done", other())).includes("running.md"), 30_000);
+    const log = await queue.witness();
+    const [first, second] = log.filter(({ event, firstLine }) => event === "start" && firstLine === "agent: work 5s");
+    const end = log.find(({ event, pid }) => event === "end" && pid === first?.pid);
+    expect(end?.at).toBeLessThan(second?.at ?? 0);
+  });
+});
+
+describe("a project whose disk is away for a while", () => {
+  test("has its running task finalised when it is back, and nothing is written where it was", async () => {
+    await startWithTasks("1s");
+    await rename(join(queue.project, ".agent-queue"), join(queue.dir, "unmounted"));
+    const [error] = await until("it is told", () => queue.errors.length > 0 && queue.errors);
+    expect(error).toBeInstanceOf(QueueError);
+    expect(error).toMatchObject({ code: "PROJECT_AWAY", message: expect.stringContaining(queue.project) });
+    expect(existsSync(join(queue.project, ".agent-queue"))).toBe(false);
+    await rename(join(queue.dir, "unmounted"), join(queue.project, ".agent-queue"));
+    expect(await queue.settled("done", 3, 20_000)).toEqual(["a.md", "b.md", "running.md"]);
+    expect(await starts()).toHaveLength(3);
+  });
+});
