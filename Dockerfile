@@ -10,7 +10,7 @@ FROM packages AS build
 RUN npm ci
 COPY tsconfig.json tsconfig.build.json ./
 COPY src src
-RUN node_modules/.bin/tsc -p tsconfig.build.json && chmod 755 dist/main.js dist/ccl-delegate.js
+RUN node_modules/.bin/tsc -p tsconfig.build.json && chmod 755 dist/ccl-delegate.js
 
 # The compiler comes as an optional peer of a package; types and source maps are for developers.
 FROM packages AS production
@@ -39,7 +39,8 @@ ARG CCL_QUEUE_UID=1000
 ARG CCL_QUEUE_GID=1000
 RUN groupmod --non-unique --gid "$CCL_QUEUE_GID" node \
  && usermod --non-unique --uid "$CCL_QUEUE_UID" --gid "$CCL_QUEUE_GID" node \
- && install -d -o node -g node /home/node/.claude /projects /run/tmux /var/lib/ccl-queue \
+ && install -d -o node -g node /home/node/.claude /projects /run/tmux \
+ && install -d -o node -g node -m 700 /var/lib/ccl-queue \
  && chown node:node /home/node
 COPY --from=claude /out /usr/local/bin
 WORKDIR /app
@@ -50,7 +51,7 @@ COPY demo demo
 COPY libexec libexec
 COPY docker docker
 COPY --from=build /app/dist dist
-RUN ln -s /app/dist/main.js /usr/local/bin/ccl-queue && ln -s /app/dist/ccl-delegate.js /usr/local/bin/ccl-delegate
+RUN ln -s /app/docker/ccl-queue /usr/local/bin/ccl-queue && ln -s /app/dist/ccl-delegate.js /usr/local/bin/ccl-delegate
 
 # The tmux server and its clients are in different containers, and meet in TMUX_TMPDIR. Claude Code is updated with the
 # image.

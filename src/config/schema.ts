@@ -22,6 +22,9 @@ const duration = z.string().transform((text, context) => {
 
 const interval = duration.refine((ms) => ms <= MAX_TIMER_MS, "must not be longer than 24d");
 
+/** A host that is busy for a moment must not be taken for dead. */
+const silence = interval.refine((ms) => ms >= 30_000, "must be at least 30s: a host says every 10 s that it is there");
+
 const autonomous = z
   .strictObject({
     prefix: sessionName.default("ccl-auto-"),
@@ -120,7 +123,7 @@ export const configSchema = z
     secutools: secutools.prefault({}),
     notify: notify.prefault({}),
     server: server.prefault({}),
-    hosts: z.strictObject({ gone_after: interval.prefault("60s") }).prefault({}),
+    hosts: z.strictObject({ gone_after: silence.prefault("60s") }).prefault({}),
     retention: z.strictObject({ jobs: duration.prefault("30d"), runs: duration.prefault("30d") }).prefault({}),
   })
   .refine((it) => (it.dispatcher.projects_dir ?? it.pool.shared_projects_dir) || it.pool.dedicated.length > 0, {

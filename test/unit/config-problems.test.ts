@@ -123,6 +123,12 @@ describe("a value that cannot be", () => {
     ["retention: { jobs: never }", "retention.jobs: expected a duration"],
     ["retention: { runs: 1 }", "retention.runs: Invalid input"],
     ["claude: { timeout: 2 hours }", "claude.timeout: expected a duration"],
+    [
+      "hosts: { gone_after: 29999ms }",
+      "hosts.gone_after: must be at least 30s: a host says every 10 s that it is there",
+    ],
+    ["hosts: { gone_after: 25d }", "hosts.gone_after: must not be longer than 24d"],
+    ["hosts: { gone_after: 30 }", "hosts.gone_after: Invalid input: expected string, received number"],
     ["claude: { attempts: 0 }", "claude.attempts: "],
     ["claude: { attempts: 1.5 }", "claude.attempts: "],
     ["claude: { backoff: 10 }", "claude.backoff: Invalid input: expected string, received number"],
@@ -205,6 +211,8 @@ describe("the least and the most that a value may be", () => {
     `${LEAST}notify: { webhook: "http://h", command: ["x", ""], on: [] }`,
     `${LEAST}notify: { webhook: "https://h/x?y=z", on: [done, failed, attention, hold] }`,
     `${LEAST}retention: { jobs: 1ms, runs: 3650d }`,
+    `${LEAST}hosts: { gone_after: 30s }`,
+    `${LEAST}hosts: { gone_after: 24d }`,
   ])("%s", (yaml) => {
     writeFileSync(file, yaml);
     expect(() => loadConfig(file, ENVIRONMENT)).not.toThrow();
