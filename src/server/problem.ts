@@ -3,7 +3,10 @@ import type { Context, Env } from "hono";
 import { HTTPException } from "hono/http-exception";
 import { z } from "zod";
 import { type ErrorCode, QueueError } from "../core/errors.ts";
+import { oneLine } from "../core/one-line.ts";
 
+/** A request's own words may be part of it. */
+const MAX_DETAIL = 1_000;
 const TYPE = { "content-type": "application/problem+json" };
 
 type ProblemStatus = 400 | 401 | 403 | 404 | 405 | 409 | 413 | 415 | 422 | 429 | 500 | 503;
@@ -67,7 +70,7 @@ export function problemOf(error: unknown): Problem {
   if (!(known instanceof QueueError))
     return { status: 500, code: "INTERNAL_ERROR", detail: "something went wrong; the log says what", hint: null };
   const { code, message, hint } = known;
-  return { status: STATUS.get(code) ?? 500, code, detail: message, hint };
+  return { status: STATUS.get(code) ?? 500, code, detail: oneLine(message, MAX_DETAIL), hint };
 }
 
 /** What the router itself refuses: bodies that are not what they say they are. */

@@ -228,6 +228,19 @@ describe("to remove a run", () => {
   });
 });
 
+test("a record that names another run, or a file elsewhere, is none: nothing outside is ever removed or touched", async () => {
+  mkdirSync(join(root, "precious"));
+  const bad = [{ id: "../../precious" }, { id: "kabcdefghi-9" }, { name: "../../x.md" }, { name: "x.txt" }];
+  for (const [index, more] of bad.entries()) {
+    const id = `kabcdefghi-${index + 1}`;
+    await store.create(record(id, { state: { name: "closed", atMs: 0 } }));
+    writeFileSync(store.pathOf(id, "run.json"), JSON.stringify({ ...record(id), ...more }));
+  }
+  expect(await store.open()).toEqual([]);
+  await store.prune(DAY_MS);
+  expect(readdirSync(root)).toContain("precious");
+});
+
 describe("to prune", () => {
   beforeEach(() => {
     vi.useFakeTimers({ toFake: ["Date"], now: NOW });

@@ -1,11 +1,15 @@
-import { open, readdir, readFile, stat } from "node:fs/promises";
+import { readdir, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { z } from "zod";
 import { parseJson } from "../../core/json.ts";
+import { readRegular } from "../../ledger/regular-file.ts";
 import { type HookEvent, parseHookEvent } from "../claude/hook-event.ts";
+import { readLines } from "../claude/read-lines.ts";
 import type { ProcessId } from "../process.ts";
 import type { RunStore } from "./store.ts";
 
+/** An agent writes these, and may write anything: an event holds a tool's whole input. */
+const MAX_FILE_BYTES = 16 * 1024 * 1024;
 const naturalOrder = new Intl.Collator("en", { numeric: true });
 
 /** A hook event and when it was kept, in ms since the epoch. */
@@ -68,38 +72,48 @@ export class RunFiles {
   async liveStatus(pid: number): Promise<LiveStatus | null> {
     if (this.#transcript === null) return null;
     const config = dirname(dirname(dirname(this.#transcript)));
-    const text = await readFile(join(config, "sessions", `${pid}.json`), "utf8").catch(() => null);
+    const text = await readText(join(config, "sessions", `${pid}.json`));
     return text === null ? null : (liveStatus.safeParse(parseJson(text)).data ?? null);
   }
 
   /** Whether there is a conversation that another run could go on with: the transcript begins before the prompt is in it. */
   async hasConversation(): Promise<boolean> {
-    const handle = this.#transcript === null ? null : await open(this.#transcript).catch(() => null);
-    if (handle === null) return false;
-    for await (const line of handle.readLines()) if (line.includes('"type":"user"')) return true;
+    if (this.#transcript === null) return false;
+    for await (const line of readLines(this.#transcript)) if (line.includes('"type":"user"')) return true;
     return false;
   }
 
   /** When the transcript last grew, 0 where there is none yet. */
   async transcriptMovedAtMs(): Promise<number> {
     if (this.#transcript === null) return 0;
-    return await stat(this.#transcript).then(
-      ({ mtimeMs }) => mtimeMs,
-      () => 0,
-    );
+    return await movedAtMs(this.#transcript);
   }
 
   async #readEvent(name: string): Promise<KeptEvent | null> {
     const path = this.#store.pathOf(this.#run, "events", name);
-    const [text, { mtimeMs }] = await Promise.all([readFile(path, "utf8"), stat(path)]);
+    const [text, atMs] = await Promise.all([readText(path), movedAtMs(path)]);
     this.#read.add(name);
-    const event = parseHookEvent(text);
+    const event = text === null ? null : parseHookEvent(text);
     if (event === null) return null;
     this.#transcript = event.transcript_path ?? this.#transcript;
-    return { event, atMs: mtimeMs };
+    return { event, atMs };
   }
 
   async #text(name: string): Promise<string> {
-    return await readFile(this.#store.pathOf(this.#run, name), "utf8").catch(() => "");
+    return (await readText(this.#store.pathOf(this.#run, name))) ?? "";
   }
+}
+
+/** null where there is no such file, or none to read. */
+async function readText(path: string): Promise<string | null> {
+  const bytes = await readRegular(path, MAX_FILE_BYTES).catch(() => null);
+  return bytes?.toString() ?? null;
+}
+
+/** When a file was last written, 0 where there is none. */
+async function movedAtMs(path: string): Promise<number> {
+  return await stat(path).then(
+    ({ mtimeMs }) => mtimeMs,
+    () => 0,
+  );
 }

@@ -1,9 +1,14 @@
+import { basename } from "node:path";
 import { z } from "zod";
 import { runEnd } from "../../core/outcome.ts";
 import { PRIORITIES, type TaskFile } from "../../core/task.ts";
+import { isTaskName } from "../../ledger/layout.ts";
 
 const text = z.string();
-const ms = z.number();
+/** What a Date can hold. */
+const ms = z.number().min(-8.64e15).max(8.64e15);
+/** A file's in an inbox, and of nothing outside. */
+const taskName = text.refine((name) => isTaskName(name) && basename(name) === name);
 
 /** What `run.json` holds: written before each step is taken, so that a restart knows which were. */
 export const runRecord = z.object({
@@ -11,7 +16,7 @@ export const runRecord = z.object({
   id: text,
   job: text,
   project: text,
-  name: text,
+  name: taskName,
   priority: z.enum(PRIORITIES),
   reason: text,
   session: text,

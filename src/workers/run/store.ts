@@ -101,9 +101,11 @@ export class RunStore {
     return records.filter((record) => record !== null);
   }
 
+  /** A record that names another run is none: what it names would be removed in the end. */
   async #read(run: string): Promise<RunRecord | null> {
     try {
-      return runRecord.parse(JSON.parse(await readFile(this.pathOf(run, "run.json"), "utf8")));
+      const record = runRecord.parse(JSON.parse(await readFile(this.pathOf(run, "run.json"), "utf8")));
+      return record.id === run ? record : null;
     } catch {
       return null;
     }
