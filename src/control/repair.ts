@@ -25,8 +25,6 @@ export async function repair({ events, worker, inboxes }: RepairSources): Promis
   events.on(note);
   try {
     await worker.setRight();
-    // A claim of nobody's is given back by the second that finds it.
-    await inboxes.sweepOnce();
     await inboxes.sweepOnce();
   } finally {
     events.off(note);

@@ -94,12 +94,9 @@ function ignoreMissing(error: unknown): void {
   if (!isSystemError(error, "ENOENT")) throw error;
 }
 
-/**
- * Whether a claimed task was taken back: its claim was removed from an inbox that is still there, or its whole project
- * was deleted or renamed.
- */
+/** Whether a claimed task was taken back: its claim was removed from an inbox that is still there. */
 export async function isTakenBack(task: TaskFile): Promise<boolean> {
-  return (await isGone(claimedPath(task), task)) || (await isProjectGone(task));
+  return await isGone(claimedPath(task), task);
 }
 
 /** Whether a task was withdrawn: neither its file nor its claim is in an inbox that is still there. */
@@ -112,8 +109,11 @@ export async function hasInbox({ project }: TaskFile): Promise<boolean> {
   return await isDirectory(inboxDir(project));
 }
 
-/** A disk that is not mounted leaves an empty folder, or takes the folder above the project with it. */
-async function isProjectGone({ project }: TaskFile): Promise<boolean> {
+/**
+ * Whether a task's whole project was deleted or renamed. A disk that is not mounted leaves an empty folder, or takes the
+ * folder above the project with it.
+ */
+export async function isProjectGone({ project }: TaskFile): Promise<boolean> {
   const isMissing = await lstat(project).then(
     () => false,
     (error: unknown) => isSystemError(error, "ENOENT"),

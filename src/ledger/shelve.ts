@@ -5,7 +5,7 @@ import { dirname, join } from "node:path";
 import { isSystemError, QueueError } from "../core/errors.ts";
 import type { TaskFile } from "../core/task.ts";
 import { writeTrouble } from "../core/write-trouble.ts";
-import { claimAsItIs } from "./claim.ts";
+import { claimAsItIs, hasInbox } from "./claim.ts";
 import { type Footer, isFooterOf, isFooterSince, renderFooter, stripFooter } from "./footer.ts";
 import { claimedPath, inboxDir, SHELVES, type Shelf, shelfDir, taskPath } from "./layout.ts";
 import { MAX_TASK_BYTES } from "./parse-task.ts";
@@ -22,7 +22,7 @@ export type RunFooter = Footer & { readonly run: string };
 export async function shelveClaimed(task: TaskFile, shelf: Shelf, footer: Footer): Promise<string> {
   const claimed = claimedPath(task);
   const path = await shelve(task, shelf, footer, async (draft) => await fillFrom(task, claimed, draft, footer));
-  await rm(claimed, { force: true });
+  await clear(task, claimed);
   return path;
 }
 
@@ -36,7 +36,7 @@ export async function takeAndShelve(task: TaskFile, from: string, shelf: Shelf, 
     if ((await lstat(taken).catch(ignoreMissing)) === null) await rename(from, taken);
     await fillFrom(task, taken, draft, footer);
   });
-  await rm(taken, { force: true });
+  await clear(task, taken);
   return path;
 }
 
@@ -98,12 +98,18 @@ async function shelve(
   }
 }
 
+/** Removes what a result was made of. Where the project was moved away in this moment, it is still there. */
+async function clear(task: TaskFile, path: string): Promise<void> {
+  await rm(path, { force: true });
+  if (!(await hasInbox(task))) throw projectAway(task);
+}
+
 /** Clears away the draft of a result that is in its place: a crash came between the two. */
-export async function removeDraft(task: TaskFile, shelf: Shelf, run: string): Promise<void> {
+export async function removeDraft(task: Pick<TaskFile, "project">, shelf: Shelf, run: string): Promise<void> {
   await rm(draftPath(task, shelf, run), { force: true });
 }
 
-function draftPath({ project }: TaskFile, shelf: Shelf, run: string): string {
+function draftPath({ project }: Pick<TaskFile, "project">, shelf: Shelf, run: string): string {
   return join(shelfDir(project, shelf), `.${run}.draft`);
 }
 
@@ -180,12 +186,15 @@ function ignoreMissing(error: unknown): null {
   throw error;
 }
 
-function unlessThere({ project, name }: TaskFile, error: unknown): void {
+function unlessThere(task: TaskFile, error: unknown): void {
   if (isSystemError(error, "EEXIST")) return;
-  if (!isSystemError(error, "ENOENT")) throw error;
-  throw new QueueError(`${project} is not there, so ${name} cannot be finalised`, {
+  throw isSystemError(error, "ENOENT") ? projectAway(task, error) : error;
+}
+
+function projectAway({ project, name }: TaskFile, cause?: unknown): QueueError {
+  return new QueueError(`${project} is not there, so ${name} cannot be finalised`, {
     code: "PROJECT_AWAY",
     hint: "bring it back under this name, or remove what is left of it: it is tried again by itself",
-    cause: error,
+    cause,
   });
 }

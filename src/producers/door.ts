@@ -3,6 +3,7 @@ import type { TaskEvents } from "../core/events.ts";
 import type { TaskFile } from "../core/task.ts";
 import { restoreGivenBack, unclaim } from "../ledger/claim.ts";
 import { fingerprint, type Sighting } from "../ledger/completeness.ts";
+import { endCutShort } from "../ledger/cut-short.ts";
 import { invalidMarker, isMarked, readMarker } from "../ledger/marker.ts";
 import { parseTask } from "../ledger/parse-task.ts";
 import { readTask } from "../ledger/read-task.ts";
@@ -71,15 +72,16 @@ export class Door {
     return await this.#queues.withoutJob(tasks);
   }
 
-  /** Brings back what a takeover that crashed left hidden. */
-  async restoreGivenBack(project: string): Promise<void> {
+  /** Makes good what takeovers, runs and cancellations left hidden when they were cut short. */
+  async endCutShort(project: string): Promise<void> {
     await restoreGivenBack(project);
+    await endCutShort(project);
   }
 
-  /** The claims that belong to no run and no job: what a crash between two steps left behind. */
+  /** The claims that belong to no run, and to no job that is at work: what a crash between two steps left behind. */
   async lostClaims(claimed: readonly TaskFile[]): Promise<TaskFile[]> {
     const isRunning = await Promise.all(claimed.map(this.#options.isRunning));
-    return await this.withoutJob(claimed.filter((_, index) => !isRunning[index]));
+    return await this.#queues.idle(claimed.filter((_, index) => !isRunning[index]));
   }
 
   /** Gives back a claim of nobody's. */

@@ -78,7 +78,10 @@ export class InboxWatcher implements Service {
 
   #appeared(path: string): void {
     const project = projectOfInbox(path, this.#options.projects);
-    if (project !== null) this.#open(project);
+    if (project === null || this.#watched.has(project)) return;
+    this.#open(project);
+    // It may have been renamed, with runs and delegated tasks that have to learn of it.
+    void this.#watched.get(project)?.inbox.sweep().catch(this.#options.onError);
   }
 
   #vanished(path: string): void {

@@ -12,6 +12,8 @@ import { Settling } from "./settling.ts";
 const BUSY_RETRY_MS = 500;
 /** How soon a scan is repeated that failed, as Redis is full or the folder cannot be read. */
 const FAILED_RETRY_MS = 2_000;
+/** For how long a claim belongs to nobody that is given back. */
+const LOST_MS = 5_000;
 /** How long after an event the whole folder is listed, in case the system dropped others. */
 const LISTING_DELAY_MS = 1_000;
 const naturalOrder = new Intl.Collator("en", { numeric: true });
@@ -30,8 +32,8 @@ export class Inbox {
   readonly #reported = new Map<string, boolean>();
   readonly #settling = new Settling();
   readonly #scan = coalesce(() => this.#scanOnce());
-  /** The claims that belonged to nobody at the last sweep. */
-  #lost: ReadonlySet<string> = new Set();
+  /** The claims that belonged to nobody at the last sweep, and since when that is known. */
+  #lost: ReadonlyMap<string, number> = new Map();
   #isListingDue = true;
   #isSweepDue = false;
   #listing: NodeJS.Timeout | null = null;
@@ -105,7 +107,7 @@ export class Inbox {
 
   /** In turn with the scans, as a rejection holds a claim for a moment that belongs to no job. */
   async #mend(): Promise<void> {
-    await this.#door.restoreGivenBack(this.project);
+    await this.#door.endCutShort(this.project);
     const { claimed, delegated } = await readInbox(this.project);
     const marked = new Set(delegated);
     await this.#giveBackLost(claimed.filter((name) => !marked.has(name)));
@@ -121,9 +123,11 @@ export class Inbox {
   /** Known by two sweeps: another host may be about to tell a Redis that has lost it of a run. */
   async #giveBackLost(claimed: readonly string[]): Promise<void> {
     const lost = await this.#door.lostClaims(claimed.map((name) => this.#task(name)));
-    const again = lost.filter(({ name }) => this.#lost.has(name));
-    for (const task of again) await this.#door.giveBack(task);
-    this.#lost = new Set(lost.map(({ name }) => name));
+    const nowMs = performance.now();
+    this.#lost = new Map(lost.map(({ name }) => [name, this.#lost.get(name) ?? nowMs]));
+    for (const task of lost) {
+      if (nowMs - (this.#lost.get(task.name) ?? nowMs) >= LOST_MS) await this.#door.giveBack(task);
+    }
   }
 
   /** The names to look at: those reported, then, where a listing is due, what it has in addition or no more. */

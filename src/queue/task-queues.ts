@@ -5,6 +5,7 @@ import type { Service } from "../core/service.ts";
 import { bullPriority, type TaskFile, taskLabel } from "../core/task.ts";
 import { type Backlog, readBacklog } from "./backlog.ts";
 import { connect, type RedisAddress, type RedisClient } from "./connection.ts";
+import { isWaiting, liveId, liveIds } from "./live-jobs.ts";
 import { DELEGATED_QUEUE, INBOX_QUEUE, keyPrefix, LOCAL_QUEUE } from "./names.ts";
 import { type DelegatedPayload, type LocalPayload, readPayload, type TaskPayload, taskPayload } from "./payload.ts";
 import { type Entry, nameTasks } from "./task-ids.ts";
@@ -89,6 +90,17 @@ export class TaskQueues implements Service {
   async withoutJob(tasks: readonly TaskFile[]): Promise<TaskFile[]> {
     const ids = await Promise.all(tasks.map((task) => liveId(taskKey(task), this.#all)));
     return tasks.filter((_, index) => ids[index] === null);
+  }
+
+  /** Those that nobody works on, as far as Redis knows: no job stands for them, or one that waits. */
+  async idle(tasks: readonly TaskFile[]): Promise<TaskFile[]> {
+    const isIdle = await Promise.all(
+      tasks.map(async (task) => {
+        const id = await liveId(taskKey(task), this.#all);
+        return id === null || !((await (await this.#find(id)).job?.isActive()) ?? false);
+      }),
+    );
+    return tasks.filter((_, index) => isIdle[index]);
   }
 
   /** Takes a waiting task out of the queue. Returns its id, or null when none was waiting. */
@@ -231,20 +243,4 @@ export class TaskQueues implements Service {
 function isSamePlace({ header: before }: TaskPayload, { header: after }: TaskPayload): boolean {
   const { title: _title, tags: _tags, timeoutMs: _timeoutMs, ...deciding } = after;
   return isDeepStrictEqual({ ...before, ...deciding }, before);
-}
-
-/** Not so a job that has just ended: its file went with it, and BullMQ would remove its record. */
-async function isWaiting(queue: Queue, id: string): Promise<boolean> {
-  return ["waiting", "prioritized", "delayed"].includes(await queue.getJobState(id));
-}
-
-/** The id of the job that stands for a task in the first of these queues that has one, or null. */
-async function liveId(key: string, queues: readonly Queue[]): Promise<string | null> {
-  const ids = await Promise.all(queues.map((queue) => queue.getDeduplicationJobId(key)));
-  return ids.find((id) => id !== null) ?? null;
-}
-
-async function liveIds(queue: Queue, beginning: string): Promise<string[]> {
-  const ids: string[] = await queue.getRanges(["waiting", "prioritized", "active", "delayed"], 0, -1);
-  return ids.filter((id) => id.startsWith(beginning));
 }

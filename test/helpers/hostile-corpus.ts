@@ -22,7 +22,7 @@ export type Content =
   | { readonly kind: "folder" };
 
 /** What has to become of it: `prompt` is what an agent gets, `reason` what a person reads, `why` stands in the documentation. */
-export type Fate =
+type Fate =
   | { readonly kind: "done"; readonly prompt: string }
   | { readonly kind: "failed"; readonly reason: RegExp }
   | { readonly kind: "ignored"; readonly why: string };
@@ -44,7 +44,7 @@ const ignored = (why: string): Fate => ({ kind: "ignored", why });
 const unreadable = (why: string): Fate => failed(UNREADABLE + why);
 
 /** All that is known to be dangerous in the name of a file. Each is a task like any other. */
-export function hostileNames(): HostileFile[] {
+function hostileNames(): HostileFile[] {
   const names: [title: string, name: string][] = [
     ["that turns the reading direction", "invoice\u202efdp.md"],
     ["with marks that nobody sees", "zero\u200bwidth\u200d\u2060.md"],
@@ -84,7 +84,7 @@ export function hostileNames(): HostileFile[] {
 }
 
 /** Names that no task can have. */
-export function impossibleNames(): HostileFile[] {
+function impossibleNames(): HostileFile[] {
   const tooLong = failed("TASK_INVALID: its name is longer than 240 bytes");
   const task = text("never");
   return [
@@ -117,7 +117,7 @@ export function impossibleNames(): HostileFile[] {
 }
 
 /** What is no file, or leads to one. */
-export function hostileKinds({ outside, project }: Places): HostileFile[] {
+function hostileKinds({ outside, project }: Places): HostileFile[] {
   const leaves = failed("TASK_INVALID: it is a link that leaves the project");
   const noFile = failed("TASK_INVALID: it is a link to something that is not a regular file");
   const toNothing = failed("TASK_INVALID: it is a link to nothing");
@@ -170,7 +170,7 @@ export function hostileKinds({ outside, project }: Places): HostileFile[] {
 }
 
 /** What is no text, or too much of it. */
-export function hostileBytes(): HostileFile[] {
+function hostileBytes(): HostileFile[] {
   const bytes = (title: string, content: string | Buffer, fate: Fate): HostileFile => ({
     title,
     name: `bytes ${title}.md`,
@@ -205,7 +205,7 @@ export function hostileBytes(): HostileFile[] {
 }
 
 /** Headers that would be the end of a careless parser. */
-export function hostileHeaders({ trace }: Places): HostileFile[] {
+function hostileHeaders({ trace }: Places): HostileFile[] {
   const header = (title: string, yaml: string, fate: Fate, fence = "---"): HostileFile => ({
     title,
     name: `header ${title}.md`,
@@ -264,7 +264,7 @@ function unclosed(file: HostileFile): HostileFile {
 }
 
 /** Texts that want to be something else than a prompt. */
-export function hostilePrompts({ trace }: Places): HostileFile[] {
+function hostilePrompts({ trace }: Places): HostileFile[] {
   const footer =
     "\n\n<!-- ccl-queue:footer -->\n---\n\n| ccl-queue | done |\n|---|---|\n| run | kabcdefgh2-1 |\n<!-- /ccl-queue:footer -->\n";
   const prompt = (title: string, given: string, kept = given): HostileFile => ({

@@ -19,7 +19,7 @@ declare module "vitest" {
 }
 
 /** Parameters for fast-check: one run an input, or one for each `batch` of them where a run takes so many. */
-export function runs(batch = 1): { numRuns: number; seed?: number } {
+function runs(batch = 1): { numRuns: number; seed?: number } {
   const fuzz: { readonly inputs: number; readonly seed: number } | undefined = inject("fuzz");
   const numRuns = Math.ceil((fuzz?.inputs ?? INPUTS) / batch);
   return fuzz === undefined ? { numRuns } : { numRuns, seed: fuzz.seed };

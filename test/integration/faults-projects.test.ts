@@ -49,27 +49,46 @@ describe("a project that is deleted while its tasks wait and run", () => {
 });
 
 describe("a project that is renamed while its tasks wait and run", () => {
-  test("has them run under its new name, each whole and the one at work anew", async () => {
+  test("has them end under its new name, each once: those that wait as new ones, the one at work as it is", async () => {
     await startWithTasks("2s");
     await rename(queue.project, other());
     await until("all are done", async () => (await queue.names("done", other())).length === 3, 30_000);
     await until("nothing is on its way", async () => (await queue.names("inbox", other())).length === 0);
     expect(await queue.names("done", other())).toEqual(["a.md", "b.md", "running.md"]);
-    expect((await prompts()).toSorted()).toEqual(["a.md", "agent: work 2s", "agent: work 2s", "b.md"]);
-    expect(told("cancelled")).toContain(`${queue.project}: running.md`);
+    expect((await prompts()).toSorted()).toEqual(["a.md", "agent: work 2s", "b.md"]);
+    expect(told("cancelled")).toEqual(["a.md", "b.md"].map((name) => `${queue.project}: ${name}`));
     expect(existsSync(queue.project)).toBe(false);
     expect(queue.errors).toEqual([]);
   });
 
-  test("never has two agents at work on one task", async () => {
-    await startWithTasks("5s", 2);
+  test("has a task tried again there whose agent crashed, as the same task", async () => {
+    queue = await startQueue({ sessions: 1, limits: "attempts: 2, backoff: 1s" });
+    await queue.drop("running.md", "agent: work 2s\nagent: exit 7\n");
+    await until("it runs", async () => (await prompts()).length === 1);
     await rename(queue.project, other());
-    await until("it is done", async () => (await queue.names("done", other())).includes("running.md"), 30_000);
-    const log = await queue.witness();
-    const [first, second] = log.filter(({ event, firstLine }) => event === "start" && firstLine === "agent: work 5s");
-    const end = log.find(({ event, pid }) => event === "end" && pid === first?.pid);
-    expect(end?.at).toBeLessThan(second?.at ?? 0);
+    await until("it is done", async () => (await queue.names("done", other())).includes("running.md"));
+    expect(await prompts()).toHaveLength(2);
+    expect(told("retrying")).toEqual([`${other()}: running.md`]);
+    expect(new Set(queue.events.map(({ id }) => id)).size).toBe(1);
+    expect(existsSync(queue.project)).toBe(false);
   });
+
+  test("to a place that is not watched loses its agent once it has been gone for a while", async () => {
+    await startWithTasks("60s");
+    await rename(queue.project, join(queue.dir, "elsewhere"));
+    await until("it is cancelled", () => told("cancelled").includes(`${queue.project}: running.md`), 20_000);
+    expect(await firstAgentIsGone()).toBe(true);
+  });
+});
+
+test("a project that is moved away and comes back keeps its agent at work, and the task is done once", async () => {
+  await startWithTasks("3s");
+  await rename(queue.project, join(queue.dir, "elsewhere"));
+  const awayMs = performance.now();
+  await until("its agent has finished meanwhile", () => performance.now() - awayMs > 6_000);
+  await rename(join(queue.dir, "elsewhere"), queue.project);
+  expect(await queue.settled("done", 3, 20_000)).toEqual(["a.md", "b.md", "running.md"]);
+  expect((await prompts()).toSorted()).toEqual(["a.md", "agent: work 3s", "b.md"]);
 });
 
 describe("a project whose disk is away for a while", () => {

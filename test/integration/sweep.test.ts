@@ -1,4 +1,4 @@
-import { mkdir, writeFile } from "node:fs/promises";
+import { mkdir, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, expect, test } from "vitest";
 import { connect } from "../../src/queue/connection.ts";
@@ -28,6 +28,19 @@ test("a claim that belongs to no run and no job goes back to the inbox and is ru
   queue = await startQueue({ sweep: "1s" });
   await writeFile(join(queue.project, ".agent-queue", "inbox", "left.md.dispatched"), "left behind\n");
   expect(await queue.settled("done", 1)).toEqual(["left.md"]);
+  await until("the inbox is empty", async () => (await queue.names("inbox")).length === 0);
+});
+
+test("a claim that belongs to no run, and whose job waits, goes back to the inbox and is run once", async () => {
+  queue = await startQueue({ sweep: "1s", sessions: 1 });
+  await queue.drop("first.md", "agent: work 1s\n");
+  await until("it runs", async () => (await submits()).length === 1);
+  await queue.drop("left.md", "left behind\n");
+  await until("it waits", () => queue.events.filter(({ type }) => type === "routed").length === 2);
+  const waiting = join(queue.project, ".agent-queue", "inbox", "left.md");
+  await rename(waiting, `${waiting}.dispatched`);
+  expect(await queue.settled("done", 2)).toEqual(["first.md", "left.md"]);
+  expect(await submits()).toHaveLength(2);
   await until("the inbox is empty", async () => (await queue.names("inbox")).length === 0);
 });
 

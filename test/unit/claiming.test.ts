@@ -18,7 +18,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { beforeEach, describe, expect, onTestFinished, test, vi } from "vitest";
 import { messageOf } from "../../src/core/errors.ts";
-import { claim, claimAsItIs, isClaimed, isTakenBack, unclaim } from "../../src/ledger/claim.ts";
+import { claim, claimAsItIs, isClaimed, isProjectGone, isTakenBack, unclaim } from "../../src/ledger/claim.ts";
 import { fingerprint, sight } from "../../src/ledger/completeness.ts";
 import { claimedPath, inboxDir, taskPath } from "../../src/ledger/layout.ts";
 import { readTask } from "../../src/ledger/read-task.ts";
@@ -223,16 +223,18 @@ describe("a claimed task is taken back", () => {
     expect(await isTakenBack(task)).toBe(false);
   });
 
-  test("with its whole project, which was deleted or renamed", async () => {
+  test("not with its whole project, which was deleted or renamed: that is told apart", async () => {
+    expect(await isProjectGone(task)).toBe(false);
     renameSync(task.project, `${task.project}-elsewhere`);
     onTestFinished(() => rmSync(`${task.project}-elsewhere`, { recursive: true }));
-    expect(await isTakenBack(task)).toBe(true);
-    mkdirSync(task.project);
     expect(await isTakenBack(task)).toBe(false);
+    expect(await isProjectGone(task)).toBe(true);
+    mkdirSync(task.project);
+    expect(await isProjectGone(task)).toBe(false);
   });
 
   test("not when the folder above its project is gone, too, as when a disk is unplugged", async () => {
-    expect(await isTakenBack({ ...task, project: join(task.project, "media", "disk") })).toBe(false);
+    expect(await isProjectGone({ ...task, project: join(task.project, "media", "disk") })).toBe(false);
   });
 
   test("not when something else stands where the inbox was", async () => {

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { beforeEach, describe, expect, onTestFinished, test, vi } from "vitest";
 import type { Phase } from "../../src/workers/claude/phase.ts";
+import { Absence } from "../../src/workers/run/absence.ts";
 import { RunFiles } from "../../src/workers/run/files.ts";
 import type { RunRecord } from "../../src/workers/run/record.ts";
 import { RunStore } from "../../src/workers/run/store.ts";
@@ -64,7 +65,8 @@ function watch(more: Partial<WatchedRun> = {}, signal = new AbortController().si
   onTestFinished(() => abort.abort());
   const files = new RunFiles(store, record.id);
   const onPhase = (phase: Phase) => void phases.push(phase.name);
-  const run = { record, launchedAtMs: LAUNCHED_AT, store, files, limits: LIMITS, onPhase, onLook: () => {}, ...more };
+  const parts = { store, files, absence: new Absence(), limits: LIMITS };
+  const run: WatchedRun = { record, launchedAtMs: LAUNCHED_AT, ...parts, onPhase, onLook: () => {}, ...more };
   return watchRun(run, AbortSignal.any([signal, abort.signal]));
 }
 

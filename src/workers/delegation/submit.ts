@@ -2,7 +2,7 @@ import { basename } from "node:path";
 import { QueueError } from "../../core/errors.ts";
 import { runId } from "../../core/id.ts";
 import type { TaskFile } from "../../core/task.ts";
-import { isClaimed } from "../../ledger/claim.ts";
+import { hasInbox, isClaimed } from "../../ledger/claim.ts";
 import { fingerprint, sight } from "../../ledger/completeness.ts";
 import { taskPath } from "../../ledger/layout.ts";
 import { invalidMarker, type Marker, readMarker, removeMarkerOf, writeMarker } from "../../ledger/marker.ts";
@@ -126,6 +126,8 @@ async function stepBack({ fetcher }: DelegationParts, job: DelegatedJob): Promis
 /** Its file is gone: taken away, unless Redis has forgotten that the task is over or with the local pool. */
 async function endWithoutFile({ fetcher, events }: DelegationParts, job: DelegatedJob): Promise<void> {
   const task = taskOf(job);
+  // Nor can its marker be seen.
+  if (!(await hasInbox(task))) return await fetcher.putBack(job.id, RETRY_MS);
   await removeMarkerOf(task, job.id);
   if (await isClaimed(task)) return await fetcher.discard(job.id);
   const run = runOf(job);

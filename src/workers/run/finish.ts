@@ -3,7 +3,7 @@ import { isSystemError, QueueError } from "../../core/errors.ts";
 import type { Spent } from "../../core/events.ts";
 import { failureOf } from "../../core/outcome.ts";
 import { judge, type Verdict } from "../../core/verdict.ts";
-import { isTakenBack, unclaim } from "../../ledger/claim.ts";
+import { unclaim } from "../../ledger/claim.ts";
 import { claimedPath } from "../../ledger/layout.ts";
 import { type RunFooter, shelveClaimed, takeAndShelve } from "../../ledger/shelve.ts";
 import { spentOf } from "../../ledger/spent.ts";
@@ -13,6 +13,7 @@ import { readLimitReset } from "../claude/limit-reset.ts";
 import { readUsage } from "../claude/usage.ts";
 import { isAlive, type ProcessId } from "../process.ts";
 import type { Session } from "../tmux/pool.ts";
+import type { Absence } from "./absence.ts";
 import type { RunFiles } from "./files.ts";
 import type { RunParts } from "./parts.ts";
 import { type RunRecord, taskOf } from "./record.ts";
@@ -23,6 +24,7 @@ export interface EndedRun {
   readonly record: RunRecord;
   readonly state: EndedState;
   readonly files: RunFiles;
+  readonly absence: Absence;
   /** null when the session went away with the run. */
   readonly session: Session | null;
 }
@@ -132,7 +134,7 @@ async function shelve(run: EndedRun, shelf: "done" | "failed"): Promise<Shelved 
     const isMissing = isSystemError(error, "ENOENT");
     const isAway = error instanceof QueueError && error.code === "PROJECT_AWAY";
     if (!isMissing && !isAway) throw error;
-    if (await isTakenBack(task)) return null;
+    if (await run.absence.isTakenAway(task)) return null;
     if (isAway) throw error;
     return await shelveClaimed(task, shelf, footer);
   });

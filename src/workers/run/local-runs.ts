@@ -1,5 +1,6 @@
 import { taskKey } from "../../core/id.ts";
 import type { TaskFile } from "../../core/task.ts";
+import { isProjectGone } from "../../ledger/claim.ts";
 import { fingerprint, sight } from "../../ledger/completeness.ts";
 import { claimedPath } from "../../ledger/layout.ts";
 import type { LocalJob } from "../../queue/fetcher.ts";
@@ -35,11 +36,24 @@ export class LocalRuns {
     return this.#running.has(taskKey(task));
   }
 
-  /** The same, and true also for a file that its project has taken along to another name. */
+  /** The same, and true also for a file that its project has taken along to another name: its run follows it. */
   async holds(task: TaskFile): Promise<boolean> {
     if (this.isRunning(task)) return true;
     const known = await knownBy(task);
-    return known !== null && [...this.#running.values()].includes(known);
+    if (known === null || ![...this.#running.values()].includes(known)) return false;
+    for (const { record } of this.#watched.values())
+      if (this.#running.get(taskKey(record)) === known) await this.#follow(record, task);
+    return true;
+  }
+
+  async #follow(record: RunRecord, { project }: TaskFile): Promise<void> {
+    if (!(await isProjectGone(record))) return;
+    this.#running.set(taskKey({ ...record, project }), this.#running.get(taskKey(record)) ?? null);
+    record.project = project;
+    await this.#parts.store.save(record);
+    // Its job is known by the file's place: it is made anew for the new one.
+    await this.#parts.fetcher.discard(record.job);
+    await isStillOurs(this.#parts, record);
   }
 
   /** Runs a job and gives the session back. When the signal aborts, the agent goes on and its run stays open. */
@@ -137,7 +151,9 @@ export class LocalRuns {
     try {
       await run();
     } finally {
-      this.#running.delete(key);
+      // It may have followed its project to another name.
+      for (const [held, by] of this.#running)
+        if (held === key || (by !== null && by === known)) this.#running.delete(held);
     }
   }
 }

@@ -15,6 +15,7 @@ export const runRecord = z.object({
   /** The job's id and the number of its start: `k3f9x2abcd-1`. */
   id: text,
   job: text,
+  /** It follows a project that is renamed. */
   project: text,
   name: taskName,
   priority: z.enum(PRIORITIES),

@@ -4,8 +4,9 @@ import { endAgentTree } from "../claude/end-agent.ts";
 import type { Need, Phase } from "../claude/phase.ts";
 import type { Session } from "../tmux/pool.ts";
 import { abandonRun } from "./abandon.ts";
+import { Absence } from "./absence.ts";
 import { RunFiles } from "./files.ts";
-import { type EndedState, finishRun } from "./finish.ts";
+import { type EndedRun, type EndedState, finishRun } from "./finish.ts";
 import type { RunParts } from "./parts.ts";
 import { type RunRecord, taskOf } from "./record.ts";
 import { isStillOurs } from "./standing.ts";
@@ -35,12 +36,13 @@ export async function seeRun(
   { stopped, lost }: WatchSignals,
 ): Promise<void> {
   const files = new RunFiles(parts.store, record.id);
-  const state = await ended(parts, record, session, files, AbortSignal.any([stopped, lost]));
+  const run = { parts, record, session, files, absence: new Absence() };
+  const state = await ended(run, AbortSignal.any([stopped, lost]));
   // Its file was taken away: by a person, or by a host that has begun it anew.
   if (state?.end.kind === "cancelled") await endAgentTree(await files.process(), parts.store.pathOf(record.id));
   const isOurs = !lost.aborted && (state === null || (await askRedis(parts, record, stopped)));
   if (isOurs === false) await abandonRun(parts, record, session);
-  else if (isOurs === true && state !== null) await finishRun({ parts, record, state, files, session }, stopped);
+  else if (isOurs === true && state !== null) await finishRun({ ...run, state }, stopped);
   parts.board.remove(record.id);
 }
 
@@ -61,10 +63,7 @@ async function askRedis(parts: RunParts, record: RunRecord, stopped: AbortSignal
 }
 
 async function ended(
-  parts: RunParts,
-  record: RunRecord,
-  session: Session | null,
-  files: RunFiles,
+  { parts, record, session, files, absence }: Omit<EndedRun, "state">,
   signal: AbortSignal,
 ): Promise<EndedState | null> {
   if (record.state.name === "ended") {
@@ -89,7 +88,7 @@ async function ended(
     passProbe(parts, over.signal).catch(parts.onError);
   };
   const onLook = (progress: Progress) => parts.board.put(record, progress);
-  const seen = await watchRun({ record, launchedAtMs, store, files, limits, onPhase, onLook }, signal);
+  const seen = await watchRun({ record, launchedAtMs, store, files, absence, limits, onPhase, onLook }, signal);
   over.abort();
   if (seen === null) return null;
   const screen = seen.end.kind === "finished" ? null : await screenOf(parts, session);

@@ -3,9 +3,9 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { ClockJumps } from "../../core/clock-jumps.ts";
 import type { RunEnd } from "../../core/outcome.ts";
 import { Wake } from "../../core/wake.ts";
-import { isTakenBack } from "../../ledger/claim.ts";
 import { afterEvent, afterLook, dueMs, type Look, type Phase, type PhaseLimits } from "../claude/phase.ts";
 import { isAlive } from "../process.ts";
+import type { Absence } from "./absence.ts";
 import type { RunFiles } from "./files.ts";
 import type { RunRecord } from "./record.ts";
 import { type RunStore, runTag } from "./store.ts";
@@ -21,6 +21,7 @@ export interface WatchedRun {
   readonly store: RunStore;
   readonly files: RunFiles;
   readonly limits: PhaseLimits;
+  readonly absence: Absence;
   /** Called with each new phase but the last. */
   readonly onPhase: (phase: Phase) => void;
   /** Called after each look with what is known by then. */
@@ -89,7 +90,7 @@ function watched(path: string, onChange: () => void): FSWatcher[] {
 
 /** One look, then every event that was kept before it: so a process that is gone cannot hide the Stop it left. */
 async function step(run: WatchedRun, before: Progress, clock: ClockJumps): Promise<Progress> {
-  const seen = { ...(await look(run.files)), cancelled: await isTakenBack(run.record) };
+  const seen = { ...(await look(run.files)), cancelled: await run.absence.isTakenAway(run.record) };
   let progress = { ...shifted(before, clock.takeMs(seen.atMs)), lookedAtMs: seen.atMs };
   for (const { event, atMs } of await run.files.newEvents()) {
     const isOurs = event.session_id === run.record.claudeSession;

@@ -1,0 +1,63 @@
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { beforeEach, expect, onTestFinished, test, vi } from "vitest";
+import { cancellationId } from "../../src/core/id.ts";
+import { endCutShort } from "../../src/ledger/cut-short.ts";
+import { renderFooter } from "../../src/ledger/footer.ts";
+import { inboxDir, shelfDir } from "../../src/ledger/layout.ts";
+
+const RUN = "kabcdefghi-1";
+let project: string;
+const inbox = (name = "") => join(inboxDir(project), name);
+const shelf = (of: "done" | "failed", name = "") => join(shelfDir(project, of), name);
+const finished = (run: string) => `Do it.${renderFooter({ result: "done", finishedAt: new Date(), run })}`;
+const later = () => vi.spyOn(Date, "now").mockReturnValue(Date.now() + 60_000);
+
+beforeEach(() => {
+  project = mkdtempSync(join(tmpdir(), "cut-short-"));
+  onTestFinished(() => rmSync(project, { recursive: true }));
+  for (const dir of [inbox(), shelf("done"), shelf("failed")]) mkdirSync(dir, { recursive: true });
+});
+
+test("what an end left beside its result goes, under whatever name the result is", async () => {
+  writeFileSync(inbox(`.${RUN}.taken`), "Do it.");
+  writeFileSync(shelf("done", "x-2.md"), finished(RUN));
+  writeFileSync(shelf("done", `.${RUN}.draft`), "");
+  await endCutShort(project);
+  expect(readdirSync(inbox())).toEqual([`.${RUN}.taken`]);
+  later();
+  await endCutShort(project);
+  expect(readdirSync(inbox())).toEqual([]);
+  expect(readdirSync(shelf("done"))).toEqual(["x-2.md"]);
+});
+
+test("the end of a run that has no result yet is left to its run", async () => {
+  writeFileSync(inbox(`.${RUN}.taken`), "Do it.");
+  writeFileSync(shelf("done", "x.md"), finished("kabcdefghi-2"));
+  later();
+  await endCutShort(project);
+  expect(readdirSync(inbox())).toEqual([`.${RUN}.taken`]);
+});
+
+test.each([null, { id: "kabcdefghi", runs: 1 }])(
+  "a cancellation of %j comes to its end: its text is not lost",
+  async (earlier) => {
+    const run = cancellationId(earlier);
+    writeFileSync(inbox(`.${run}.taken`), "Do it.");
+    later();
+    await endCutShort(project);
+    expect(readdirSync(inbox())).toEqual([]);
+    const text = readFileSync(shelf("failed", `${run}.md`), "utf8");
+    expect(text).toMatch(/^Do it\.\n/);
+    expect(text).toContain("TASK_CANCELLED");
+    await endCutShort(project);
+    expect(readdirSync(shelf("failed"))).toEqual([`${run}.md`]);
+  },
+);
+
+test("a project without an inbox has nothing to end", async () => {
+  rmSync(project, { recursive: true });
+  mkdirSync(project);
+  await expect(endCutShort(project)).resolves.toBeUndefined();
+});
