@@ -16,9 +16,6 @@ import { type Progress, watchRun } from "./watch.ts";
 /** A limit is met at the first request: an agent that works for so long has passed it. */
 const PROBE_MS = 10_000;
 
-/** How soon Redis is asked again that refused to answer. */
-const RETRY_MS = 1_000;
-
 /** What ends the watch over a run: a stop, and then it stays open, or that another host has taken its task over. */
 export interface WatchSignals {
   readonly stopped: AbortSignal;
@@ -51,15 +48,7 @@ export async function seeRun(
  * off must not finalise what others have taken over meanwhile.
  */
 async function askRedis(parts: RunParts, record: RunRecord, stopped: AbortSignal): Promise<boolean | null> {
-  while (!stopped.aborted) {
-    try {
-      return await isStillOurs(parts, record);
-    } catch (error) {
-      parts.onError(error);
-    }
-    await sleep(RETRY_MS, undefined, { signal: stopped }).catch(() => {});
-  }
-  return null;
+  return await untilItWorks(async () => await isStillOurs(parts, record), parts.onError, stopped);
 }
 
 async function ended(
