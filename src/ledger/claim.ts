@@ -37,12 +37,13 @@ export async function claimAsItIs(task: TaskFile): Promise<boolean> {
   return true;
 }
 
-/** Gives a claimed task back to the inbox, under a new name where a new file took its own. */
-export async function unclaim(task: TaskFile): Promise<void> {
+/** Gives a claimed task back to the inbox, under a new name where a new file took its own: then false. */
+export async function unclaim(task: TaskFile): Promise<boolean> {
   // A folder of that name is no claim.
-  if ((await sight(claimedPath(task))) === null) return;
-  await placeNew(claimedPath(task), taskPath(task));
+  if ((await sight(claimedPath(task))) === null) return true;
+  const path = await placeNew(claimedPath(task), taskPath(task));
   await rm(claimedPath(task), { force: true });
+  return path === taskPath(task);
 }
 
 /**

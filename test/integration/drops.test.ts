@@ -173,6 +173,22 @@ describe("a waiting task follows its file", () => {
     expect((await queue.read("done", "again.md")).match(/ccl-queue:footer -->/g)).toHaveLength(2);
   });
 
+  test("one that has to be tried again and has lost its name to another keeps apart from that one", async () => {
+    queue = await startQueue({ sessions: 1, limits: "attempts: 2, backoff: 10ms" });
+    await queue.drop("x.md", "agent: work 1s\nagent: fail server_error first\n");
+    await until("it runs", async () => (await promptsRun()).length === 1);
+    await queue.drop("x.md", "agent: fail server_error second\n");
+    expect(await queue.settled("done", 2)).toEqual(["x-2.md", "x.md"]);
+    for (const [name, text] of [
+      ["x.md", "second"],
+      ["x-2.md", "first"],
+    ] as const) {
+      expect(await queue.read("done", name)).toContain(`agent: fail server_error ${text}`);
+      expect(await queue.read("done", name)).toContain("| attempts | 2 |");
+    }
+    expect(await promptsRun()).toHaveLength(5);
+  });
+
   test("dropped again while it runs, it runs again after", async () => {
     queue = await startQueue();
     await queue.drop("same.md", "agent: work 500ms\n");

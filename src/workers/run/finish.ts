@@ -108,9 +108,11 @@ async function giveBack(run: EndedRun, left: Pick<LocalPayload, "attempts">, del
   const { claudeSession: session, promptHash } = record;
   const resume = (await files.hasConversation()) ? { session, promptHash } : null;
   await parts.fetcher.amend(record.job, { ...left, resume });
-  await unclaim(taskOf(record));
+  const hasItsName = await unclaim(taskOf(record));
   await close(run);
-  await parts.fetcher.putBack(record.job, delayMs);
+  // Whatever has the name now is another task, and this one gets a job under its new one.
+  if (hasItsName) await parts.fetcher.putBack(record.job, delayMs);
+  else await parts.fetcher.discard(record.job);
 }
 
 /** Nothing of the run is owed any more. */

@@ -63,8 +63,8 @@ async function prepareClaimed(parts: RunParts, job: LocalJob, record: RunRecord)
 
 /** The run never reached an agent: its file and its job wait again. */
 export async function takeBack({ store, fetcher }: RunParts, record: RunRecord): Promise<void> {
-  await unclaim(taskOf(record));
-  await fetcher.putBack(record.job);
+  if (await unclaim(taskOf(record))) await fetcher.putBack(record.job);
+  else await fetcher.discard(record.job);
   await store.remove(record.id);
 }
 
