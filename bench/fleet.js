@@ -73,12 +73,14 @@ export async function openFleet({ sessions, tasks }) {
   }
 }
 
-/** Waits until so many run and all are known; the id of one that runs. @param {(page: string) => Promise<string>} get @param {number} sessions @param {number} tasks */
+/** Waits until so many run and all others wait for a session; the id of one that runs. @param {(page: string) => Promise<string>} get @param {number} sessions @param {number} tasks */
 async function allThere(get, sessions, tasks) {
   for (;;) {
     const { total } = JSON.parse(await get("/api/tasks?limit=1"));
     const running = JSON.parse(await get("/api/tasks?state=running&limit=100")).tasks;
-    if (total === tasks && running.length === sessions) return String(running[0].id);
+    const { inbox } = JSON.parse(await get("/api/status")).queues;
+    const isRouted = inbox.waiting + inbox.active === 0;
+    if (total === tasks && isRouted && running.length === sessions) return String(running[0].id);
     await sleep(POLL_MS);
   }
 }

@@ -35,6 +35,8 @@ export class TmuxWorker implements Service {
   readonly #abort = new AbortController();
   readonly #running = new Set<Promise<void>>();
   readonly #timers: NodeJS.Timeout[] = [];
+  /** No session was left at the last look: more jobs are no reason for another. */
+  #isFull = false;
 
   constructor(options: TmuxWorkerOptions) {
     this.#options = options;
@@ -47,7 +49,7 @@ export class TmuxWorker implements Service {
     await hold.load();
     await pool.reconcile();
     for (const run of await runs.recover(await fetcher.takeBack(), this.#abort.signal)) this.#follow(run);
-    fetcher.onWork(() => this.#wake());
+    fetcher.onWork(() => !this.#isFull && this.#wake());
     this.#timers.push(setInterval(() => this.#wake(), POLL_MS));
     this.#timers.push(setInterval(() => void pool.reconcile().catch(onError), RECONCILE_MS));
     this.#timers.push(setInterval(() => void this.setRight().catch(onError), LOST_MS));
@@ -74,9 +76,11 @@ export class TmuxWorker implements Service {
   async #fillOnce(): Promise<void> {
     const { fetcher, pool, hold, runs } = this.#options;
     if (this.#abort.signal.aborted) return;
+    this.#isFull = false;
     const pending = hold.allow(await fetcher.pending());
     if (pending === 0) return;
     const sessions = await pool.reserve(pending);
+    const isFull = sessions.length < pending;
     try {
       for (let session = sessions[0]; session !== undefined; session = sessions[0]) {
         const job = await fetcher.fetch();
@@ -85,6 +89,7 @@ export class TmuxWorker implements Service {
         hold.launched();
         this.#follow(runs.execute(job, session, this.#abort.signal));
       }
+      this.#isFull = isFull;
     } finally {
       for (const unused of sessions) pool.free(unused);
     }
