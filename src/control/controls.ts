@@ -1,3 +1,4 @@
+import { basename } from "node:path";
 import { QueueError } from "../core/errors.ts";
 import { TASK_STATES, type TaskFile, taskLabel } from "../core/task.ts";
 import { FOREVER_MS } from "../core/verdict.ts";
@@ -188,18 +189,16 @@ export class Controls {
     const { state, project, route, tag, limit, offset } = filter;
     const { index } = this.#options;
     const states = state.length === 0 ? TASK_STATES : state;
-    if (project === undefined && route === undefined && tag === undefined) {
-      const { total, rows } = await index.page(states, offset, limit);
+    const isPath = project?.startsWith("/") ?? false;
+    if (!isPath && tag === undefined) {
+      const { total, rows } = await index.page(states, offset, limit, { project, queue: route });
       return { total, offset, tasks: rows.map((row) => this.#view(row)) };
     }
-    const rows = await index.list(states);
+    const { rows } = await index.page(states, 0, Number.POSITIVE_INFINITY, { queue: route });
     const found = rows.filter(
-      (row) =>
-        (project === undefined ||
-          row.task.project === project ||
-          taskLabel(row.task) === `${project}/${row.task.name}`) &&
-        (route === undefined || row.queue === route) &&
-        (tag === undefined || row.header.tags.includes(tag)),
+      ({ task, header }) =>
+        (project === undefined || task.project === project || basename(task.project) === project) &&
+        (tag === undefined || header.tags.includes(tag)),
     );
     const tasks = found.slice(offset, offset + limit).map((row) => this.#view(row));
     return { total: found.length, offset, tasks };

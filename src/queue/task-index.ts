@@ -21,6 +21,12 @@ interface Entry extends Place {
   readonly score: number;
 }
 
+/** Which tasks: those of a project, by its directory's own name, and those in a queue. */
+export interface Wanted {
+  readonly project?: string | undefined;
+  readonly queue?: QueueName | undefined;
+}
+
 export interface Page {
   readonly total: number;
   readonly rows: TaskRow[];
@@ -82,15 +88,22 @@ export class TaskIndex implements Service {
     return onlyOf(states, await this.#read(await this.#entries(states)));
   }
 
-  /** A part of that list, without a look at the rest. */
-  async page(states: readonly TaskState[], offset: number, limit: number): Promise<Page> {
+  /** A part of that list, without a look at the rest but for what is asked of all. */
+  async page(states: readonly TaskState[], offset: number, limit: number, wanted: Wanted = {}): Promise<Page> {
+    const entries = await this.#wanted(await this.#entries(states), wanted);
     // A cancelled task's job is kept among those that are done.
     if (states.includes("done") !== states.includes("cancelled")) {
-      const rows = await this.list(states);
+      const rows = onlyOf(states, await this.#read(entries));
       return { total: rows.length, rows: rows.slice(offset, offset + limit) };
     }
-    const entries = await this.#entries(states);
     return { total: entries.length, rows: await this.#read(entries.slice(offset, offset + limit)) };
+  }
+
+  async #wanted(entries: readonly Entry[], { project, queue }: Wanted): Promise<readonly Entry[]> {
+    const there = queue === undefined ? entries : entries.filter((entry) => entry.queue === queue);
+    if (project === undefined) return there;
+    const labels = await this.#fields(there, ["name"]);
+    return there.filter((_, index) => String(labels[index]?.[0]).startsWith(`${project}/`));
   }
 
   /** The first of them, at most so many of each place; the total is counted, not read. */

@@ -39,7 +39,7 @@ export interface Delegation {
   /** What the platform was asked with this method, by path: how often. */
   asked(method: "GET" | "POST" | "DELETE"): number;
   marker(name: string): string;
-  /** The names of the markers in the inbox. */
+  /** The names of the markers in the inbox, but for those of tasks that are being submitted. */
   markers(): Promise<string[]>;
   /** The totals that the queue counts in Redis, but for the reaper's ticks. */
   counters(): Promise<Record<string, number>>;
@@ -75,7 +75,11 @@ export async function prepareDelegation(options: DelegationOptions = {}): Promis
     errorCodes: () => [...new Set(queue.errors.map(codeOf))],
     asked: (method) => platform.requests().filter((request) => request.method === method).length,
     marker,
-    markers: async () => (await queue.names("inbox")).filter((name) => name.endsWith(".delegated")),
+    markers: async () => {
+      const names = (await queue.names("inbox")).filter((name) => name.endsWith(".delegated"));
+      const texts = await Promise.all(names.map(async (name) => await queue.read("inbox", name).catch(() => "")));
+      return names.filter((_, index) => !(texts[index] ?? "").includes('"remoteId": null'));
+    },
     counters: async () => {
       const counters = new Counters({ address, workspace, onError: (error) => queue.errors.push(error) });
       const totals = await counters.read();
