@@ -9,6 +9,8 @@ import { removeDraft, takeAndShelve } from "./shelve.ts";
 
 /** `.RUN.taken`, where the end of a run, or a cancellation, has a task's file. */
 const TAKEN = /^\.(?<run>.+)\.taken$/;
+/** `.RUN.draft`, a result on its way into its place. */
+const DRAFT = /^\..+\.draft$/;
 /** For so long somebody may still be at it. */
 const AT_WORK_MS = 15_000;
 
@@ -20,9 +22,22 @@ export async function endCutShort(project: string): Promise<void> {
   for (const name of await readdir(inboxDir(project)).catch(() => [])) {
     const run = TAKEN.exec(name)?.groups?.["run"];
     const taken = run === undefined ? null : await sight(join(inboxDir(project), name));
-    if (run === undefined || taken === null || Date.now() - Number(taken.stats.ctimeMs) < AT_WORK_MS) continue;
+    if (run === undefined || taken === null || isAtWork(taken)) continue;
     if (await clearShelved(project, run, taken)) continue;
     if (!isRun(run)) await shelveNameless(project, run, taken);
+  }
+  for (const shelf of SHELVES) await clearDrafts(project, shelf);
+}
+
+function isAtWork({ stats }: Sighting): boolean {
+  return Date.now() - Number(stats.ctimeMs) < AT_WORK_MS;
+}
+
+/** What a draft is made of is still somewhere else: whoever has it makes another. */
+async function clearDrafts(project: string, shelf: Shelf): Promise<void> {
+  for (const name of await readdir(shelfDir(project, shelf)).catch(() => [])) {
+    const draft = DRAFT.test(name) ? await sight(join(shelfDir(project, shelf), name)) : null;
+    if (draft !== null && !isAtWork(draft)) await rm(draft.path, { force: true });
   }
 }
 

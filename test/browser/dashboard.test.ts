@@ -50,7 +50,8 @@ describe("an operator", () => {
       .locator("#finished li", { hasText: "Mend the gate" })
       .locator(".badge.good", { hasText: "done" })
       .waitFor();
-    expect(await page.locator(".card .badge", { hasText: "idle" }).count()).toBe(2);
+    const idle = page.locator(".card .badge", { hasText: "idle" });
+    await until("both sessions are free again", async () => (await idle.count()) === 2);
     await page.locator("#finished").getByRole("link", { name: "Mend the gate" }).click();
     await page.getByText("The gate is mended.").first().waitFor();
     await page.locator("#timeline").getByText("took the prompt").waitFor();

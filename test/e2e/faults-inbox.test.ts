@@ -118,8 +118,10 @@ describe("an inbox that cannot be read", () => {
     await until("others go on", () => steps("seen", "elsewhere.md") === 1);
     await mend();
     await rename(join(queue.project, ".agent-queue", "draft"), join(inbox(), "meanwhile.md"));
-    await until("all are done", async () => (await queue.names("done")).length === 3);
-    expect((await queue.witness()).filter(({ event }) => event === "start")).toHaveLength(4);
+    await queue.settled("done", 3);
+    const starts = async () => (await queue.witness()).filter(({ event }) => event === "start");
+    await until("the other one has run, too", async () => (await starts()).length >= 4);
+    expect(await starts()).toHaveLength(4);
     expect(steps("cancelled", "waiting.md")).toBe(0);
     expect(errors()).toHaveLength(1);
   });

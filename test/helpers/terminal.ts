@@ -23,10 +23,9 @@ export async function openTerminal(
 ): Promise<Terminal> {
   const socket = `ccl-queue-terminal-${process.pid}-${Math.random().toString(36).slice(2, 8)}`;
   const tmux = async (...args: string[]) => (await execa("tmux", ["-L", socket, "-f", "/dev/null", ...args])).stdout;
-  const variables = Object.entries({ TMUX: "", TMUX_PANE: "", ...environment }).flatMap(([name, value]) => [
-    "-e",
-    `${name}=${value}`,
-  ]);
+  const variables = Object.entries({ TMUX: "", TMUX_PANE: "", LANG: "C.UTF-8", ...environment }).flatMap(
+    ([name, value]) => ["-e", `${name}=${value}`],
+  );
   await tmux("new-session", "-d", "-x", `${columns}`, "-y", `${rows}`, "-c", cwd, ...variables, "bash", "--norc", "-i");
   await tmux("set-option", "-g", "remain-on-exit", "on");
   await tmux("respawn-pane", "-k", "-c", cwd, ...variables, ...argv);

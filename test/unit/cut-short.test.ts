@@ -56,6 +56,16 @@ test.each([null, { id: "kabcdefghi", runs: 1 }])(
   },
 );
 
+test("a draft of an end that did not come goes, once nobody can be at it any more", async () => {
+  writeFileSync(shelf("failed", `.${RUN}.draft`), "Do it.");
+  writeFileSync(shelf("failed", "x.md"), "Do it.");
+  await endCutShort(project);
+  expect(readdirSync(shelf("failed"))).toEqual([`.${RUN}.draft`, "x.md"]);
+  later();
+  await endCutShort(project);
+  expect(readdirSync(shelf("failed"))).toEqual(["x.md"]);
+});
+
 test("a project without an inbox has nothing to end", async () => {
   rmSync(project, { recursive: true });
   mkdirSync(project);
