@@ -8,7 +8,8 @@ const STUCK_MS = 90_000;
 const POLL_MS = 250;
 
 /**
- * Waits until no inbox holds anything, no agent lives and no session is tagged, and it stays like that for a moment.
+ * Waits until no inbox holds anything, no result is on its way, no agent lives and no session is tagged, and it stays
+ * like that for a moment.
  * False when the time is over before, or nothing changes any more.
  * @param {import("./world.js").World} world
  * @param {number} timeoutMs
@@ -34,7 +35,11 @@ const NOTHING = "[]";
 
 /** @param {import("./world.js").World} world */
 async function whatIsLeft({ places, lives, hosts }) {
-  const files = PROJECTS.flatMap((project) => namesIn(folderOf(places, project, "inbox")));
+  const filesIn = (/** @type {"inbox" | "done" | "failed"} */ folder) =>
+    PROJECTS.flatMap((project) => namesIn(folderOf(places, project, folder)));
+  // A draft that was left goes with a sweep.
+  const drafts = [...filesIn("done"), ...filesIn("failed")].filter((name) => name.startsWith("."));
+  const files = [...filesIn("inbox"), ...drafts];
   const agents = lives.alive().map(({ pid }) => pid);
   const sessions = await Promise.all(hosts.map((host) => host.sessions()));
   const runs = sessions.flat().flatMap(({ run }) => (run === "" ? [] : [run]));
