@@ -26,6 +26,8 @@ interface Watched {
 const DEPTH = 2;
 /** How often we look ourselves where the system does not watch for us. */
 const POLL_MS = 1_000;
+/** How long after a directory came we look for inboxes: chokidar misses what appears in it before it is watched. */
+const SEARCH_DELAY_MS = 500;
 
 /**
  * Keeps an eye on every inbox: chokidar tells which inboxes come and go, the system what happens in each,
@@ -40,6 +42,7 @@ export class InboxWatcher implements Service {
   #isBlind = false;
   #sweep: NodeJS.Timeout | null = null;
   #poll: NodeJS.Timeout | null = null;
+  #search: NodeJS.Timeout | null = null;
 
   constructor(options: InboxWatcherOptions) {
     this.#options = options;
@@ -62,6 +65,7 @@ export class InboxWatcher implements Service {
   async stop(): Promise<void> {
     clearInterval(this.#sweep ?? undefined);
     clearInterval(this.#poll ?? undefined);
+    clearTimeout(this.#search ?? undefined);
     await this.#tree?.close();
     this.#tree = null;
     for (const project of [...this.#watched.keys()]) this.#close(project);
@@ -78,10 +82,25 @@ export class InboxWatcher implements Service {
 
   #appeared(path: string): void {
     const project = projectOfInbox(path, this.#options.projects);
-    if (project === null || this.#watched.has(project)) return;
+    if (project === null) this.#searchSoon();
+    else this.#found(project);
+  }
+
+  #searchSoon(): void {
+    clearTimeout(this.#search ?? undefined);
+    this.#search = setTimeout(() => void this.#searchOnce().catch(this.#options.onError), SEARCH_DELAY_MS);
+  }
+
+  async #searchOnce(): Promise<void> {
+    for (const project of await listProjects(this.#options.projects)) this.#found(project);
+  }
+
+  #found(project: string): void {
+    if (this.#watched.has(project)) return;
     this.#open(project);
     // It may have been renamed, with runs and delegated tasks that have to learn of it.
-    void this.#watched.get(project)?.inbox.sweep().catch(this.#options.onError);
+    const inbox = this.#watched.get(project)?.inbox;
+    void inbox?.sweep().catch((error: unknown) => this.#meetIn(project, error));
   }
 
   #vanished(path: string): void {

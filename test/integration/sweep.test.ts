@@ -1,5 +1,6 @@
 import { mkdir, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, expect, test } from "vitest";
 import { connect } from "../../src/queue/connection.ts";
 import { type QueueFixture, startQueue } from "../helpers/queue-fixture.ts";
@@ -51,4 +52,18 @@ test("an inbox that no event told of is found by the sweep, and a folder called 
   expect(await queue.settled("done", 1)).toEqual(["task.md"]);
   await until("only the folder is left", async () => (await queue.names("inbox")).join() === "folder.md");
   expect(await queue.names("failed")).toEqual([]);
+});
+
+test("an inbox that follows its new project at any distance is found without the sweep", async () => {
+  queue = await startQueue();
+  const projects = Array.from({ length: 60 }, (_, index) => join(queue.dir, "projects", `new-${index}`));
+  for (const [index, project] of projects.entries()) {
+    await mkdir(project);
+    await sleep(index / 10);
+    await mkdir(join(project, ".agent-queue", "inbox"), { recursive: true });
+    await queue.drop("task.md", "agent: say hello\n", project);
+  }
+  const seen = () => new Set(queue.events.flatMap(({ type, task }) => (type === "seen" ? [task.project] : [])));
+  await until("a task is seen in each", () => seen().size === projects.length, 10_000);
+  expect(queue.errors).toEqual([]);
 });
