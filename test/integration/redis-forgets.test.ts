@@ -4,6 +4,8 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { askDaemon } from "../../src/cli/daemon-client.ts";
 import { repairAnswer } from "../../src/cli/repair.ts";
 import type { Repair } from "../../src/control/repair.ts";
+import { sight, unsettledMs } from "../../src/ledger/completeness.ts";
+import { taskPath } from "../../src/ledger/layout.ts";
 import { TaskIndex } from "../../src/queue/task-index.ts";
 import { type Delegation, delegable, prepareDelegation } from "../helpers/delegation.ts";
 import { freePort, prepareRedisServers, type RedisServer, type RedisServers } from "../helpers/redis-servers.ts";
@@ -68,6 +70,12 @@ async function drop(): Promise<void> {
   await until("all wait", () => delegation.events("routed").length === ALL.length);
 }
 
+async function settled(): Promise<boolean> {
+  const { project } = delegation.queue;
+  const sightings = await Promise.all(WAITING.map((name) => sight(taskPath({ project, name: `${name}.md` }))));
+  return sightings.every((sighting) => sighting !== null && unsettledMs(sighting, Date.now()) === 0);
+}
+
 /** How many tasks Redis believes not to be over. */
 async function live(): Promise<number> {
   const index = new TaskIndex({ address: redisOf(delegation.queue.config), workspace: "default", onError: () => {} });
@@ -93,6 +101,8 @@ async function holds(): Promise<void> {
 test("what Redis has lost is told to whoever has it repaired, and then there is nothing left to repair", async () => {
   await start();
   await drop();
+  // One that Redis loses before it has settled is enqueued a moment after the repair.
+  await until("all files have settled", settled);
   await server.cli("flushall");
   const { config } = delegation.queue;
   const repaired = async () => (await askDaemon(config.stateDir, "POST", "/api/repair", repairAnswer)).repairs;
