@@ -21,7 +21,7 @@ export const taskView = z.object({
   title: z.string().nullable(),
   state: z.enum(TASK_STATES),
   priority: z.enum(PRIORITIES),
-  tags: z.array(z.string()),
+  tags: z.array(z.string()).readonly(),
   route: z.enum(ROUTES).nullable(),
   provider: z.enum(PROVIDERS).nullable(),
   /** Why it went where it is. */

@@ -30,6 +30,11 @@ const marker = z.object({
 /** What stands in `x.md.delegated`: enough to bring the task home when Redis has lost it. */
 export type Marker = Readonly<z.infer<typeof marker>>;
 
+/** The platform's job and when it was submitted; null while it is being submitted. */
+export function remoteOf({ remoteId, submittedAt }: Marker): { id: string; submittedAtMs: number } | null {
+  return remoteId === null ? null : { id: remoteId, submittedAtMs: Date.parse(submittedAt) };
+}
+
 /** Marks a task as being with secutools, whole or not at all. */
 export async function writeMarker(task: TaskFile, content: Marker): Promise<void> {
   // Named for the attempt, so that a repetition clears away what a crash left of it.

@@ -4,7 +4,7 @@ import type { TaskFile } from "../core/task.ts";
 import { restoreGivenBack, unclaim } from "../ledger/claim.ts";
 import { fingerprint, type Sighting } from "../ledger/completeness.ts";
 import { endCutShort } from "../ledger/cut-short.ts";
-import { invalidMarker, isMarked, readMarker } from "../ledger/marker.ts";
+import { invalidMarker, isMarked, readMarker, remoteOf } from "../ledger/marker.ts";
 import { parseTask } from "../ledger/parse-task.ts";
 import { readTask } from "../ledger/read-task.ts";
 import { rejectTask } from "../ledger/shelve.ts";
@@ -103,13 +103,19 @@ export class Door {
   async #restore(task: TaskFile): Promise<void> {
     const marker = await readMarker(task);
     if (marker === null) return;
-    const { job, fingerprint, provider, reason, attempt, earlierRuns, remoteId, submittedAt } = marker;
+    const { job, fingerprint, provider, reason, attempt, earlierRuns } = marker;
     const parsed = parseTask(Buffer.from(marker.text));
     if (!parsed.ok) throw invalidMarker(task);
-    const header = { ...parsed.header, tags: [...parsed.header.tags] };
-    const remote = remoteId === null ? null : { id: remoteId, submittedAtMs: Date.parse(submittedAt) };
-    const routed = { ...task, header, fingerprint, earlierRuns, reason, attempts: attempt - 1, ending: null };
-    const isRestored = await this.#queues.restoreDelegated(job, { ...routed, provider, remote });
+    const routed = {
+      ...task,
+      header: parsed.header,
+      fingerprint,
+      earlierRuns,
+      reason,
+      attempts: attempt - 1,
+      ending: null,
+    };
+    const isRestored = await this.#queues.restoreDelegated(job, { ...routed, provider, remote: remoteOf(marker) });
     if (isRestored) this.#events.emit({ type: "restored", task, id: job });
   }
 
@@ -136,8 +142,7 @@ export class Door {
         return { kind: "over" };
       }
       const { header, warnings, earlier } = parsed;
-      const read = { header: { ...header, tags: [...header.tags] }, fingerprint: fingerprint(sighting) };
-      const payload = { ...task, ...read, earlierRuns: earlier?.runs ?? 0 };
+      const payload = { ...task, header, fingerprint: fingerprint(sighting), earlierRuns: earlier?.runs ?? 0 };
       return { kind: "good", entry: { payload, id: earlier?.id ?? null }, warnings };
     } catch (error) {
       if (isSystemError(error, "ENOENT")) return { kind: "over" };

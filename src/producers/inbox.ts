@@ -124,10 +124,9 @@ export class Inbox {
   async #giveBackLost(claimed: readonly string[]): Promise<void> {
     const lost = await this.#door.lostClaims(claimed.map((name) => this.#task(name)));
     const nowMs = performance.now();
-    this.#lost = new Map(lost.map(({ name }) => [name, this.#lost.get(name) ?? nowMs]));
-    for (const task of lost) {
-      if (nowMs - (this.#lost.get(task.name) ?? nowMs) >= LOST_MS) await this.#door.giveBack(task);
-    }
+    const known = lost.map((task) => ({ task, sinceMs: this.#lost.get(task.name) ?? nowMs }));
+    this.#lost = new Map(known.map(({ task, sinceMs }) => [task.name, sinceMs]));
+    for (const { task, sinceMs } of known) if (nowMs - sinceMs >= LOST_MS) await this.#door.giveBack(task);
   }
 
   /** The names to look at: those reported, then, where a listing is due, what it has in addition or no more. */

@@ -1,8 +1,10 @@
 import type { Queue } from "bullmq";
 
+export const WAITING: readonly string[] = ["waiting", "prioritized", "delayed"];
+
 /** Not so a job that has just ended: its file went with it, and BullMQ would remove its record. */
 export async function isWaiting(queue: Queue, id: string): Promise<boolean> {
-  return ["waiting", "prioritized", "delayed"].includes(await queue.getJobState(id));
+  return WAITING.includes(await queue.getJobState(id));
 }
 
 /** The id of the job that stands for a task in the first of these queues that has one, or null. */

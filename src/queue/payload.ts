@@ -16,7 +16,7 @@ export const taskPayload = z.object({
   header: z.object({
     title: z.string().nullable(),
     priority: z.enum(PRIORITIES),
-    tags: z.array(z.string()),
+    tags: z.array(z.string()).readonly(),
     needsClaudeCode: z.boolean().or(unknown),
     preferredAi: z.enum([...PREFERRED_AI, "unknown"]),
     allowDelegation: z.boolean().or(unknown),

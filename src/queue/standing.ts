@@ -1,6 +1,7 @@
 import { Job, type Queue } from "bullmq";
 import { runId } from "../core/id.ts";
 import type { RedisClient } from "./connection.ts";
+import { WAITING } from "./live-jobs.ts";
 import { readPayload, taskPayload } from "./payload.ts";
 
 /** Who holds jobs of a queue, by the token that locks them. */
@@ -15,8 +16,6 @@ export interface Holder {
  * whoever comes; or unknown, as Redis has lost it. A Redis that was set back knows an earlier time.
  */
 export type Standing = "ours" | "elsewhere" | "waiting" | "unknown";
-
-const WAITING: readonly string[] = ["waiting", "prioritized", "delayed"];
 
 /** How the job of a run stands for whoever bears this token. */
 export async function standingOf({ queue, redis, token }: Holder, id: string, run: string): Promise<Standing> {

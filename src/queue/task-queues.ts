@@ -26,8 +26,8 @@ export interface TaskQueuesOptions {
 
 /** How many finished jobs are removed at once. */
 const PRUNED = 1_000;
-/** Longer than anybody waits. */
-const FOREVER_MS = 30 * 24 * 60 * 60_000;
+/** Longer than a run takes to hold its job. */
+const PUT_OFF_MS = 30 * 24 * 60 * 60_000;
 
 /** The queues as the rest of the program sees them: tasks go in, are routed, changed or taken out. */
 export class TaskQueues implements Service {
@@ -136,16 +136,19 @@ export class TaskQueues implements Service {
     const known: Job | undefined = await this.#delegated.getJob(id);
     const isLive = known !== undefined && known.finishedOn === undefined;
     if (isLive && readPayload(taskPayload, id, known.data).project === project) return false;
-    if (isLive) await known.updateData({ ...known.data, project, name });
+    if (isLive) {
+      await known.updateData({ ...known.data, project, name });
+      return true;
+    }
     // One of this id that is over would keep the new one out.
-    else await this.#delegated.remove(id);
+    await this.#delegated.remove(id);
     await this.toDelegated(id, payload);
     return true;
   }
 
   /** The same for a task that runs, put off until its run holds the job: nobody else is to fetch it. */
   async restoreRunning(id: string, payload: LocalPayload): Promise<void> {
-    await this.#local.add(taskLabel(payload), payload, { ...this.#jobOptions(id, payload), delay: FOREVER_MS });
+    await this.#local.add(taskLabel(payload), payload, { ...this.#jobOptions(id, payload), delay: PUT_OFF_MS });
   }
 
   /** The tasks that are not over and whose job's id begins so. */

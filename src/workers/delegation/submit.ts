@@ -5,7 +5,7 @@ import type { TaskFile } from "../../core/task.ts";
 import { hasInbox, isClaimed } from "../../ledger/claim.ts";
 import { fingerprint, sight } from "../../ledger/completeness.ts";
 import { taskPath } from "../../ledger/layout.ts";
-import { invalidMarker, type Marker, readMarker, removeMarkerOf, writeMarker } from "../../ledger/marker.ts";
+import { invalidMarker, type Marker, readMarker, remoteOf, removeMarkerOf, writeMarker } from "../../ledger/marker.ts";
 import { parseTask } from "../../ledger/parse-task.ts";
 import { readOriginal } from "../../ledger/read-task.ts";
 import type { DelegatedJob } from "../../queue/fetcher.ts";
@@ -41,13 +41,12 @@ async function submitOnce(parts: DelegationParts, job: DelegatedJob, signal: Abo
   const task = taskOf(job);
   const marker = await readMarker(task);
   if (marker !== null && marker.job !== job.id) return await stepBack(parts, job);
-  if (marker !== null && marker.remoteId !== null) return await keep(parts, job, marker, marker.remoteId);
+  if (marker !== null && marker.remoteId !== null) return await keep(parts, job, marker);
   if (client === null) return await fallBack(parts, job, "delegation is not configured any more");
   const sighting = await sight(taskPath(task));
   if (sighting === null) return await endWithoutFile(parts, job);
   const isAsEnqueued = fingerprint(sighting) === job.payload.fingerprint;
-  if (marker !== null) return await handOver(parts, client, job, marker, signal);
-  const intended = isAsEnqueued ? await intend(parts, job) : null;
+  const intended = marker ?? (isAsEnqueued ? await intend(parts, job) : null);
   if (intended === null) return await fetcher.putBack(job.id, CHANGED_RETRY_MS);
   await handOver(parts, client, job, intended, signal);
 }
@@ -89,7 +88,7 @@ async function handOver(
   await writeMarker(task, marker);
   await counters.add("submitted");
   events.emit({ type: "delegated", task, id, provider, remote: remoteId });
-  await keep(parts, job, marker, remoteId);
+  await keep(parts, job, marker);
 }
 
 /** @throws {QueueError} MARKER_INVALID */
@@ -108,14 +107,9 @@ function submissionOf(task: TaskFile, { provider, text }: Marker): Submission {
 }
 
 /** The job knows its remote one from now on, and which attempt it is. */
-async function keep(
-  { fetcher }: DelegationParts,
-  job: DelegatedJob,
-  { attempt, earlierRuns, submittedAt }: Marker,
-  remoteId: string,
-): Promise<void> {
-  const remote = { id: remoteId, submittedAtMs: Date.parse(submittedAt) };
-  await fetcher.amend(job.id, { remote, attempts: attempt - 1, earlierRuns });
+async function keep({ fetcher }: DelegationParts, job: DelegatedJob, marker: Marker): Promise<void> {
+  const { attempt, earlierRuns } = marker;
+  await fetcher.amend(job.id, { remote: remoteOf(marker), attempts: attempt - 1, earlierRuns });
 }
 
 /** The file is out for a job that Redis has lost: the sweep makes that one anew. */

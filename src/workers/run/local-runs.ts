@@ -32,13 +32,13 @@ export class LocalRuns {
   }
 
   /** Whether a run of ours holds a task's file. */
-  isRunning(task: TaskFile): boolean {
+  #isRunning(task: TaskFile): boolean {
     return this.#running.has(taskKey(task));
   }
 
   /** The same, and true also for a file that its project has taken along to another name: its run follows it. */
   async holds(task: TaskFile): Promise<boolean> {
-    if (this.isRunning(task)) return true;
+    if (this.#isRunning(task)) return true;
     const known = await knownBy(task);
     if (known === null || ![...this.#running.values()].includes(known)) return false;
     for (const { record } of this.#watched.values())
@@ -114,7 +114,7 @@ export class LocalRuns {
   async putBackStrays(): Promise<boolean> {
     const { fetcher } = this.#parts;
     const held = await fetcher.takeBack();
-    const strays = held.filter(({ payload }) => !this.isRunning(payload)).map(({ id }) => id);
+    const strays = held.filter(({ payload }) => !this.#isRunning(payload)).map(({ id }) => id);
     const known = strays.filter((id) => this.#strays.includes(id));
     for (const id of known) await fetcher.putBack(id);
     this.#strays = strays.filter((id) => !known.includes(id));

@@ -2,11 +2,12 @@ import { basename } from "node:path";
 import { z } from "zod";
 import { runEnd } from "../../core/outcome.ts";
 import { PRIORITIES, type TaskFile } from "../../core/task.ts";
+import { FOREVER_MS } from "../../core/verdict.ts";
 import { isTaskName } from "../../ledger/layout.ts";
 
 const text = z.string();
 /** What a Date can hold. */
-const ms = z.number().min(-8.64e15).max(8.64e15);
+const ms = z.number().min(-FOREVER_MS).max(FOREVER_MS);
 /** A file's in an inbox, and of nothing outside. */
 const taskName = text.refine((name) => isTaskName(name) && basename(name) === name);
 

@@ -54,7 +54,7 @@ async function payloadOf(record: RunRecord): Promise<LocalPayload | null> {
   return {
     ...task,
     fingerprint: fingerprint(sighting),
-    header: { ...parsed.header, tags: [...parsed.header.tags] },
+    header: parsed.header,
     // The run keeps its number as the first start of the job.
     earlierRuns: (parseRunId(record.id)?.runs ?? 1) - 1,
     reason: record.reason,
