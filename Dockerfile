@@ -8,9 +8,9 @@ COPY package.json package-lock.json .npmrc ./
 
 FROM packages AS build
 RUN npm ci
-COPY tsconfig.json tsconfig.build.json ./
+COPY rolldown.config.js tsconfig.json ./
 COPY src src
-RUN node_modules/.bin/tsc -p tsconfig.build.json && chmod 755 dist/ccl-delegate.js
+RUN node_modules/.bin/rolldown --config && chmod 755 dist/ccl-delegate.js
 
 # The compiler comes as an optional peer of a package; types and source maps are for developers.
 FROM packages AS production

@@ -1,6 +1,6 @@
 import { chmodSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { inProject, packagedProgram, ROOT } from "../project.js";
+import { inProject, packagedProgram } from "../project.js";
 import { run } from "../run.js";
 import { onceFor } from "../stamp.js";
 
@@ -8,9 +8,9 @@ const DIST = inProject("dist");
 
 export const build = () =>
   onceFor(join(DIST, ".stamp"), sources(), async () => {
-    console.error("ccl-queue: building (tsc)");
+    console.error("ccl-queue: building (rolldown)");
     clean();
-    await run(packagedProgram("tsc"), "-p", "tsconfig.build.json");
+    await run(packagedProgram("rolldown"), "--config", "--log-level", "warn");
     for (const program of ["main.js", "ccl-delegate.js"]) chmodSync(join(DIST, program), 0o755);
   });
 
@@ -23,8 +23,7 @@ const clean = () => rmSync(DIST, { recursive: true, force: true });
 
 /** What dist/ is made from. */
 function sources() {
-  const configs = readdirSync(ROOT).filter((name) => /^tsconfig.*\.json$/.test(name));
   const paths = readdirSync(inProject("src"), { recursive: true, encoding: "utf8" });
-  const modules = paths.filter((path) => path.endsWith(".ts")).map((path) => join("src", path));
-  return [...configs, ...modules].sort();
+  const modules = paths.filter((path) => /\.tsx?$/.test(path)).map((path) => join("src", path));
+  return ["package.json", "rolldown.config.js", "tsconfig.json", ...modules.sort()];
 }

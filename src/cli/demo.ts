@@ -9,13 +9,14 @@ import { demoConfig } from "../config/demo-config.ts";
 import { childEnvironment } from "../config/environment.ts";
 import { describeEvent, describeHold } from "../core/describe-event.ts";
 import type { TaskEvent } from "../core/events.ts";
+import { packageFile } from "../core/package-file.ts";
 import { taskLabel } from "../core/task.ts";
 import { inboxDir } from "../ledger/layout.ts";
 import { DemoSecutools } from "./demo-secutools.ts";
 import { errorLog, logEvents } from "./log.ts";
 import { runUntilStopped } from "./run-until-stopped.ts";
 
-const PROJECT = fileURLToPath(new URL("../../demo", import.meta.url));
+const PROJECT = fileURLToPath(packageFile("demo"));
 /** One for the local pool, one that may leave the machine. */
 const SAMPLES = ["hello.md", "notes.md"];
 

@@ -1,12 +1,13 @@
 import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
+import { packageFile } from "../core/package-file.ts";
 import type { OnEnd } from "./declare.ts";
 import { declarePool } from "./declare-pool.ts";
 import { declareHelpers, declareRunning } from "./declare-set-up.ts";
 import { declareChanging, declareReading } from "./declare-tasks.ts";
 import { EXIT } from "./exit.ts";
 
-const MANIFEST = new URL("../../package.json", import.meta.url);
+const MANIFEST = packageFile("package.json");
 
 /** Runs the command line to its end, and returns its exit code. @throws {QueueError} what a verb met */
 export async function runProgram(): Promise<number> {

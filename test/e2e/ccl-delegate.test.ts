@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { text as readText } from "node:stream/consumers";
 import { fileURLToPath } from "node:url";
+import { build } from "rolldown";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { type StandIn, startSecutools } from "../../demo/secutools/server.js";
 import { EXIT } from "../../src/cli/delegate/exit.ts";
@@ -381,7 +382,9 @@ test("a reader that goes away is no error", async () => {
 });
 
 test("a client that is closed lets its process end, whatever it was waiting for", async () => {
-  const module = new URL("../../dist/workers/secutools/client.js", import.meta.url).href;
+  const module = join(dir, "client.js");
+  const input = fileURLToPath(new URL("../../src/workers/secutools/client.ts", import.meta.url));
+  await build({ input, platform: "node", output: { file: module } });
   const patient = await startSecutools({ key: KEY, delayMs: 600_000, faults: { retryAfterS: 300 } });
   const submission = { provider: "gpu", priority: "low", title: "", tags: [], metadata: { project: "", task: "" } };
   const program = `

@@ -1,12 +1,15 @@
-import { mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { execa } from "execa";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { z } from "zod";
 import { createProgram } from "../../src/cli/program.ts";
 import { command } from "../helpers/command.ts";
 
 const MAIN = new URL("../../dist/main.js", import.meta.url).pathname;
+const DIST = new URL("../../dist/", import.meta.url).href;
+const PACKAGE = /node_modules.((?:@[^/]+.)?[^/]+)/;
 const VERBS = createProgram().commands.map((verb) => verb.name());
 
 let dir: string;
@@ -71,26 +74,35 @@ describe("a command line", () => {
   });
 });
 
-/** Says on stderr which packages a process of Node.js loads. */
+/** Says on stderr which modules a process of Node.js loads. */
 const WATCH_IMPORTS = `
   import { register } from "node:module";
   register("data:text/javascript," + encodeURIComponent(\`
     import { writeSync } from "node:fs";
     export async function resolve(specifier, context, next) {
       const resolved = await next(specifier, context);
-      const [, name] = /node_modules.((?:@[^/]+.)?[^/]+)/.exec(resolved.url) ?? [];
-      if (name !== undefined) writeSync(2, "loads " + name + "\\\\n");
+      writeSync(2, "loads " + resolved.url + "\\\\n");
       return resolved;
     }
   \`));
 `;
+const sourceMap = z.object({ sources: z.array(z.string()) });
+
+/** What a module of the build was made from, or else the module itself. */
+async function sourcesOf(url: string): Promise<string[]> {
+  if (!url.startsWith(DIST)) return [url];
+  const map = await readFile(new URL(`${url}.map`), "utf8").catch(() => '{ "sources": [] }');
+  return sourceMap.parse(JSON.parse(map)).sources;
+}
 
 describe("what a verb loads", () => {
   async function packages(...args: string[]): Promise<string[]> {
     const watching = ["--import", `data:text/javascript,${encodeURIComponent(WATCH_IMPORTS)}`, MAIN, ...args];
     const environment = { HOME: dir, CCL_QUEUE_CONFIG: "", NODE_OPTIONS: "" };
     const { stderr } = await execa(process.execPath, watching, { cwd: dir, env: environment, reject: false });
-    return [...new Set([...stderr.matchAll(/^loads (.+)$/gm)].map(([, name = ""]) => name))].sort();
+    const urls = [...stderr.matchAll(/^loads (.+)$/gm)].map(([, url = ""]) => url);
+    const sources = (await Promise.all(urls.map(sourcesOf))).flat();
+    return [...new Set(sources.flatMap((source) => PACKAGE.exec(source)?.[1] ?? []))].sort();
   }
 
   test.each([["--help"], ["completion", "bash"], ["list", "--help"]])(

@@ -16,8 +16,8 @@ const NEEDED = [
   "scripts",
   "package.json",
   "package-lock.json",
+  "rolldown.config.js",
   "tsconfig.json",
-  "tsconfig.build.json",
 ];
 
 let dir: string;

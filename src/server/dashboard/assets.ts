@@ -1,9 +1,9 @@
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { Hono } from "hono";
+import { packageFile } from "../../core/package-file.ts";
 
-/** As far above the source as above the build. */
-const FOLDER = new URL("../../../assets/", import.meta.url);
+const FOLDER = packageFile("assets/");
 const SCRIPT = "text/javascript; charset=utf-8";
 
 /** The parts of the style sheet, in the order in which they count. */

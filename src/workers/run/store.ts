@@ -1,13 +1,14 @@
 import { mkdir, readdir, readFile, rename, rm, stat, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { parseRunId } from "../../core/id.ts";
+import { packageFile } from "../../core/package-file.ts";
 import { writeTrouble } from "../../core/write-trouble.ts";
 import { runSettings } from "../claude/settings.ts";
 import { type RunRecord, runRecord } from "./record.ts";
 
 /** The shell programs of every run, from the package's libexec/. */
 const PROGRAMS = ["launch.sh", "hook.sh"] as const;
-const LIBEXEC = new URL("../../../libexec/", import.meta.url);
+const LIBEXEC = packageFile("libexec/");
 
 interface Program {
   readonly name: string;
