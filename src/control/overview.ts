@@ -3,8 +3,8 @@ import type { TaskState } from "../core/task.ts";
 import type { History, Slot } from "../queue/history.ts";
 import type { TaskIndex } from "../queue/task-index.ts";
 import { sessionView } from "./session-view.ts";
-import { readScreens, type SessionSources } from "./sessions.ts";
-import { readStatus, type StatusSources, statusSchema } from "./status.ts";
+import { type SessionSources, screensOf } from "./sessions.ts";
+import { type StatusSources, statusSchema, statusWith } from "./status.ts";
 import { viewTask } from "./task-row-view.ts";
 import { taskView } from "./task-view.ts";
 
@@ -55,9 +55,10 @@ export async function readOverview(sources: OverviewSources): Promise<Overview> 
     const { total, rows } = await index.first(states, MAX_TASKS);
     return { total, tasks: rows.map((row) => viewTask(row, board.runOf(row.id))) };
   };
+  const looks = await sources.pool.look();
   const [status, sessions, waiting, delayed, delegated, finished, slots] = await Promise.all([
-    readStatus(sources),
-    readScreens(sources, MAX_LINES),
+    statusWith(looks, sources),
+    screensOf(looks, sources, MAX_LINES),
     some("waiting"),
     some("delayed"),
     some("delegated"),

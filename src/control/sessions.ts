@@ -16,9 +16,12 @@ export async function readSessions({ pool, tmux, board }: SessionSources): Promi
   return viewSessions(await pool.look(), tmux, board);
 }
 
-/** The same, each with the last lines of its pane. */
-export async function readScreens({ pool, tmux, board }: SessionSources, lines: number) {
-  const looks = await pool.look();
+/** Each with the last lines of its pane. @throws {QueueError} TMUX_FAILED */
+export async function screensOf(
+  looks: readonly SessionLook[],
+  { tmux, board }: Omit<SessionSources, "pool">,
+  lines: number,
+) {
   // An idle shell shows nothing that anybody waits for.
   const shown = looks.filter(({ state }) => state === "busy");
   const panes = shown.flatMap(({ pane }) => pane ?? []);

@@ -4,7 +4,7 @@ import type { TaskQueues } from "../queue/task-queues.ts";
 import type { DelegationParts } from "../workers/delegation/parts.ts";
 import type { PoolHold } from "../workers/pool-hold.ts";
 import type { RunBoard } from "../workers/run/board.ts";
-import type { Pool } from "../workers/tmux/pool.ts";
+import type { Pool, SessionLook } from "../workers/tmux/pool.ts";
 import { delegationCounts, readDelegationCounts } from "./delegation-status.ts";
 import { type HoldView, holdView, viewHold } from "./hold-view.ts";
 import { viewRun } from "./run-view.ts";
@@ -42,17 +42,21 @@ export interface StatusSources {
 
 /** How the queue stands. @throws {QueueError} TMUX_FAILED when nothing is known of the sessions */
 export async function readStatus(sources: StatusSources): Promise<Status> {
+  return await statusWith(await sources.pool.look(), sources);
+}
+
+/** The same, of sessions that were looked at already. */
+export async function statusWith(looks: readonly SessionLook[], sources: StatusSources): Promise<Status> {
   const nowMs = sources.now();
-  const [sessions, queues, delegation] = await Promise.all([
-    sources.pool.look(),
+  const [queues, delegation] = await Promise.all([
     readQueues(sources.queues, nowMs),
     readDelegationCounts(sources.delegation),
   ]);
   const runs = sources.board.list().map((run) => viewRun(run, Date.now()));
   const hold = viewHold(sources.hold.current);
-  const states = sessions.map(({ name, state }) => ({ name, state }));
+  const sessions = looks.map(({ name, state }) => ({ name, state }));
   const at = new Date(nowMs).toISOString();
-  return { ...verdictOf(runs, hold, nowMs), at, hold, sessions: states, runs, queues, delegation };
+  return { ...verdictOf(runs, hold, nowMs), at, hold, sessions, runs, queues, delegation };
 }
 
 /** A delegated task is never stale: the platform works at its own pace. */

@@ -26,6 +26,8 @@ export interface HistoryOptions {
 export class History implements Service {
   readonly #redis: RedisClient;
   readonly #prefix: string;
+  /** The slots that nobody adds to any more. */
+  #closed: ReadonlyMap<number, Slot> = new Map();
 
   constructor({ address, workspace, onError }: HistoryOptions) {
     this.#redis = connect(address);
@@ -50,13 +52,23 @@ export class History implements Service {
   async read(nowMs: number): Promise<Slot[]> {
     const last = slotAt(nowMs);
     const times = Array.from({ length: KEPT_MS / SLOT_MS }, (_, index) => last - index * SLOT_MS).reverse();
+    const read = await this.#readSlots(times.filter((atMs) => !this.#closed.has(atMs)));
+    const slots = times.flatMap((atMs) => this.#closed.get(atMs) ?? read.get(atMs) ?? []);
+    this.#closed = new Map(slots.filter(({ atMs }) => atMs < last - SLOT_MS).map((slot) => [slot.atMs, slot]));
+    return slots;
+  }
+
+  async #readSlots(times: readonly number[]): Promise<Map<number, Slot>> {
     const pipeline = this.#redis.pipeline();
     for (const atMs of times) pipeline.hmget(this.#key(atMs), ...SUMS);
     const answers = (await pipeline.exec()) ?? [];
-    return times.map((atMs, index) => {
-      const [done, failed, busy, sessions] = numbers(answers[index]?.[1]);
-      return { atMs, done: done ?? 0, failed: failed ?? 0, busy: busy ?? 0, sessions: sessions ?? 0 };
-    });
+    return new Map(
+      times.map((atMs, index) => {
+        const [error, values] = answers[index] ?? [];
+        if (error) throw error;
+        return [atMs, slotOf(atMs, values)];
+      }),
+    );
   }
 
   #key(atMs: number): string {
@@ -68,6 +80,7 @@ function slotAt(nowMs: number): number {
   return Math.floor(nowMs / SLOT_MS) * SLOT_MS;
 }
 
-function numbers(values: unknown): number[] {
-  return Array.isArray(values) ? values.map((value) => Number(value ?? 0)) : [];
+function slotOf(atMs: number, values: unknown): Slot {
+  const [done = 0, failed = 0, busy = 0, sessions = 0] = Array.isArray(values) ? values.map(Number) : [];
+  return { atMs, done, failed, busy, sessions };
 }

@@ -108,7 +108,7 @@ export class TaskIndex implements Service {
 
   /** The first of them, at most so many of each place; the total is counted, not read. */
   async first(states: readonly TaskState[], limit: number): Promise<Page> {
-    const [entries, total] = await Promise.all([this.#entries(states, limit), this.#count(states)]);
+    const { entries, total } = await this.#look(states, limit);
     return { total, rows: onlyOf(states, await this.#read(entries)).slice(0, limit) };
   }
 
@@ -125,18 +125,25 @@ export class TaskIndex implements Service {
     return await this.#read(entries.filter((_, index) => isNamed(labels[index]?.[0])));
   }
 
+  async #entries(states: readonly TaskState[]): Promise<Entry[]> {
+    return (await this.#look(states, Number.POSITIVE_INFINITY)).entries;
+  }
+
   /** Each task once, in the last queue that has it, in the order of the list; of each place at most so many. */
-  async #entries(states: readonly TaskState[], limit = Number.POSITIVE_INFINITY): Promise<Entry[]> {
+  async #look(states: readonly TaskState[], limit: number): Promise<{ entries: Entry[]; total: number }> {
     const places = placesOf(states);
     // All at the same moment: a task that moves on between two looks would be missed.
     const transaction = this.#redis.multi();
     for (const place of places) this.#range(transaction, place, limit);
+    for (const place of places) this.#size(transaction, place);
     const answers = (await transaction.exec()) ?? [];
+    const sizes = answers.slice(places.length).map(([, size]) => Number(size));
     const found = places.flatMap((place, index) => entriesOf(place, strings(answers[index]?.[1])));
     // A task that was put back is in the inbox queue while its old job is still where it ended.
     const live = found.filter(({ type }) => !OVER.includes(type));
     const over = found.filter(({ type }) => OVER.includes(type));
-    return [...new Map([...over, ...live].map((entry) => [entry.id, entry])).values()].sort(byState);
+    const entries = [...new Map([...over, ...live].map((entry) => [entry.id, entry])).values()].sort(byState);
+    return { entries, total: sizes.reduce((sum, size) => sum + size, 0) };
   }
 
   #range(transaction: ChainableCommander, { queue, type }: Place, limit: number): void {
@@ -147,13 +154,10 @@ export class TaskIndex implements Service {
     else transaction.zrange(key, 0, String(Number.isFinite(limit) ? limit - 1 : -1), "WITHSCORES");
   }
 
-  async #count(states: readonly TaskState[]): Promise<number> {
-    const counts = await Promise.all(
-      placesOf(states).map(({ queue, type }) =>
-        this.#queues[queue].getJobCountByTypes(type === "wait" ? "waiting" : type),
-      ),
-    );
-    return counts.reduce((sum, count) => sum + count, 0);
+  #size(transaction: ChainableCommander, { queue, type }: Place): void {
+    const key = this.#queues[queue].toKey(type);
+    if (LISTS.includes(type)) transaction.llen(key);
+    else transaction.zcard(key);
   }
 
   async #read(entries: readonly Entry[]): Promise<TaskRow[]> {
