@@ -4,6 +4,7 @@ import { type FileHandle, lstat, open, stat } from "node:fs/promises";
 /** follow = the file may be behind a link. */
 type Links = "follow" | "refuse";
 
+const CHUNK_BYTES = 64 * 1024;
 const { O_RDONLY, O_NONBLOCK, O_NOFOLLOW } = constants;
 
 /**
@@ -24,20 +25,20 @@ export async function readRegular(path: string, maxBytes: number, links: Links =
   const handle = await openRegular(path, links);
   if (handle === null) return null;
   try {
-    const { size } = await handle.stat();
-    return size > maxBytes ? null : await readUpTo(handle, maxBytes);
+    return await readUpTo(handle, maxBytes);
   } finally {
     await handle.close();
   }
 }
 
-/** null when it has more by now. The size that a file states is none that it has to keep to. */
+/** null when it has more. The size that a file states is none that it has to keep to. */
 async function readUpTo(handle: FileHandle, maxBytes: number): Promise<Buffer | null> {
   const chunks: Buffer[] = [];
-  let size = 0;
-  for await (const chunk of handle.createReadStream({ autoClose: false, end: maxBytes })) {
-    chunks.push(chunk);
-    size += chunk.length;
+  for (let size = 0; size <= maxBytes; ) {
+    const { bytesRead, buffer } = await handle.read({ buffer: Buffer.allocUnsafe(CHUNK_BYTES), position: null });
+    if (bytesRead === 0) return Buffer.concat(chunks);
+    chunks.push(buffer.subarray(0, bytesRead));
+    size += bytesRead;
   }
-  return size > maxBytes ? null : Buffer.concat(chunks);
+  return null;
 }

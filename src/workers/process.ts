@@ -1,4 +1,4 @@
-import { readFile } from "node:fs/promises";
+import { readFileSync } from "node:fs";
 import { isSystemError } from "../core/errors.ts";
 
 /** A process as one tells it from a later one with the same pid. */
@@ -9,21 +9,21 @@ export interface ProcessId {
 }
 
 /** Whether exactly this process still runs. One that ended and was not reaped yet does not. */
-export async function isAlive({ pid, startTime }: ProcessId): Promise<boolean> {
-  const stat = await readStat(pid);
+export function isAlive({ pid, startTime }: ProcessId): boolean {
+  const stat = readStat(pid);
   if (stat === null) return process.platform !== "linux" && exists(pid);
   return (startTime === null || stat.startTime === startTime) && stat.state !== "Z" && stat.state !== "X";
 }
 
 /** The process that has a pid now, or null when none has. */
-export async function processOf(pid: number): Promise<ProcessId | null> {
-  const stat = await readStat(pid);
+export function processOf(pid: number): ProcessId | null {
+  const stat = readStat(pid);
   return stat === null ? null : { pid, startTime: stat.startTime };
 }
 
 /** Whether a pane's shell waits at its prompt: nothing it started holds the terminal. Assumed where there is no /proc. */
-export async function holdsTerminal(pid: number): Promise<boolean> {
-  const stat = await readStat(pid);
+export function holdsTerminal(pid: number): boolean {
+  const stat = readStat(pid);
   return stat === null ? process.platform !== "linux" : stat.foreground === pid;
 }
 
@@ -36,9 +36,14 @@ export function signal(pid: number, name: NodeJS.Signals): void {
   }
 }
 
-async function readStat(pid: number): Promise<{ state: string; foreground: number; startTime: string } | null> {
-  const text = await readFile(`/proc/${pid}/stat`, "latin1").catch(() => null);
-  if (text === null) return null;
+/** It is no disk that answers: waiting for it takes less than asking another thread. */
+function readStat(pid: number): { state: string; foreground: number; startTime: string } | null {
+  let text: string;
+  try {
+    text = readFileSync(`/proc/${pid}/stat`, "latin1");
+  } catch {
+    return null;
+  }
   // The name, in parentheses, may hold anything: the fields are counted from its end, where field 3 begins.
   const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");
   return { state: fields[0] ?? "", foreground: Number(fields[5]), startTime: fields[19] ?? "" };

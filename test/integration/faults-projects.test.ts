@@ -29,7 +29,7 @@ async function startWithTasks(work: string, sessions = 1): Promise<void> {
 
 async function firstAgentIsGone(): Promise<boolean> {
   const [first] = await starts();
-  return first !== undefined && !(await isAlive({ pid: first.pid, startTime: null }));
+  return first !== undefined && !isAlive({ pid: first.pid, startTime: null });
 }
 
 describe("a project that is deleted while its tasks wait and run", () => {

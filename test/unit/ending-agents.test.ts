@@ -22,14 +22,14 @@ async function agent(script: string) {
 test("an agent that ends when it is asked to is not killed", async () => {
   const { id, exited } = await agent("trap 'exit 3' TERM");
   await endAgent(id);
-  expect(await isAlive(id)).toBe(false);
+  expect(isAlive(id)).toBe(false);
   expect(await exited).toEqual([3, null]);
 });
 
 test("an agent that is ended is proved to be gone", async () => {
   const { id, exited } = await agent(":");
   await endAgent(id);
-  expect(await isAlive(id)).toBe(false);
+  expect(isAlive(id)).toBe(false);
   expect(await exited).toEqual([null, "SIGTERM"]);
 });
 
@@ -43,7 +43,7 @@ test("an agent that ignores it is killed after the grace, and not before", async
   nowMs = GRACE_MS;
   const looks = clock.mock.calls.length;
   await vi.waitUntil(() => clock.mock.calls.length > looks + 2, { interval: 1 });
-  expect(await isAlive(id)).toBe(true);
+  expect(isAlive(id)).toBe(true);
 
   nowMs = GRACE_MS + 1;
   await ended;

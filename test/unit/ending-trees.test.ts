@@ -31,7 +31,7 @@ async function agent(run: string, script: string, { lines = 1, argument = "" } =
 }
 
 async function identify(pid: number): Promise<ProcessId> {
-  const found = await processOf(pid);
+  const found = processOf(pid);
   if (found === null) throw new Error(`there is no process ${pid}`);
   return found;
 }
@@ -72,7 +72,7 @@ test("an agent that hangs is interrupted first, as a person would", async () => 
   const { id, exited } = await agent(runDir("asked"), `trap 'exit 3' INT; echo ready; ${LINGER}`);
   await endAgentTree(id, runDir("asked"));
   expect(await exited).toEqual([3, null]);
-  expect(await isAlive(id)).toBe(false);
+  expect(isAlive(id)).toBe(false);
 });
 
 test("an agent that minds no interruption is asked to end", async () => {
@@ -111,7 +111,7 @@ test("an agent is given its time at each step, and is killed when all is over, n
   nowMs += ASK_MS;
   await looksAgain();
   expect(said()).toEqual(["ready", "int", "term"]);
-  expect(await isAlive(id)).toBe(true);
+  expect(isAlive(id)).toBe(true);
 
   nowMs += 1;
   await ended;
@@ -124,7 +124,7 @@ test("all is gone after it: a deaf agent, and a deaf command that it left in a s
   hurry(1_000);
   await endAgentTree(id, runDir("deaf"));
   expect(await exited).toEqual([null, "SIGKILL"]);
-  expect([await isAlive(id), await isAlive(command)]).toEqual([false, false]);
+  expect([isAlive(id), isAlive(command)]).toEqual([false, false]);
 });
 
 test("what outlived its agent is ended, too: asked first", async () => {
@@ -135,9 +135,9 @@ test("what outlived its agent is ended, too: asked first", async () => {
   const command = await startedBy(said()[0]);
   child.stdin.end();
   await exited;
-  expect(await isAlive(command)).toBe(true);
+  expect(isAlive(command)).toBe(true);
   await endAgentTree(null, runDir("outlived"));
-  expect(await isAlive(command)).toBe(false);
+  expect(isAlive(command)).toBe(false);
   await vi.waitUntil(() => said().length === 2, { interval: 1 });
   expect(said()[1]).toBe("asked");
 });
@@ -162,7 +162,7 @@ test.each([
   const mine = await agent(runDir("mine"), `echo ready; ${LINGER}`);
   const another = await agent(other, `${WITNESS}; echo ready; ${LINGER}`);
   await endAgentTree(mine.id, runDir("mine"));
-  expect(await isAlive(mine.id)).toBe(false);
+  expect(isAlive(mine.id)).toBe(false);
   expect(await isUndisturbed(another)).toBe(true);
 });
 

@@ -50,7 +50,7 @@ test("the process that is told is the agent's own", async () => {
     signal(pid, "SIGKILL");
     await once(child, "exit");
   });
-  expect(await files.process()).toEqual(await processOf(pid));
+  expect(await files.process()).toEqual(processOf(pid));
   expect((await files.process())?.pid).toBe(pid);
 });
 

@@ -34,7 +34,7 @@ async function processIn(name: string): Promise<ProcessId> {
     `${name} is written`,
     () => existsSync(join(dir, name)) && /^\d+(?=\n)/.exec(read(name))?.[0],
   );
-  return (await processOf(Number(pid))) ?? { pid: Number(pid), startTime: "gone" };
+  return processOf(Number(pid)) ?? { pid: Number(pid), startTime: "gone" };
 }
 
 test("the notification is on its stdin, whatever a task is called, and nowhere else", async () => {
@@ -103,9 +103,9 @@ test("one that hangs is killed with what it has started", async () => {
   );
   const delivery = command.deliver(told, NEVER);
   const [one, two] = [await processIn("one"), await processIn("two")];
-  expect([await isAlive(one), await isAlive(two), one.pid === two.pid]).toEqual([true, true, false]);
+  expect([isAlive(one), isAlive(two), one.pid === two.pid]).toEqual([true, true, false]);
   expect(await delivery).toEqual({ kind: "again", why: "not over within 1.0 s" });
-  await until("both are gone", async () => !(await isAlive(one)) && !(await isAlive(two)));
+  await until("both are gone", () => !isAlive(one) && !isAlive(two));
 });
 
 test("one that is under way when the daemon stops is killed", async () => {
@@ -114,7 +114,7 @@ test("one that is under way when the daemon stops is killed", async () => {
   const one = await processIn("one");
   stop.abort(new Error("stopped"));
   expect(await delivery).toEqual({ kind: "again", why: "stopped" });
-  await until("it is gone", async () => !(await isAlive(one)));
+  await until("it is gone", () => !isAlive(one));
 });
 
 test("one that the daemon's stop has come before is not started", async () => {
@@ -131,5 +131,5 @@ test("what it leaves in the background is not waited for and goes on", async () 
   const left = await processIn("left");
   onTestFinished(() => void process.kill(left.pid, "SIGKILL"));
   expect(delivery).toEqual({ kind: "delivered" });
-  expect(await isAlive(left)).toBe(true);
+  expect(isAlive(left)).toBe(true);
 });

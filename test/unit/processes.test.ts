@@ -38,25 +38,25 @@ async function zombie(): Promise<ProcessId> {
 describe("a process is alive", () => {
   test("while it runs, and no longer", async () => {
     const { child, id, exited } = await lasting();
-    expect(await isAlive(id)).toBe(true);
+    expect(isAlive(id)).toBe(true);
     child.kill("SIGKILL");
     await exited;
-    expect(await isAlive(id)).toBe(false);
+    expect(isAlive(id)).toBe(false);
   });
 
   test("when it is this one", async () => {
-    expect(await isAlive(identify(process.pid))).toBe(true);
+    expect(isAlive(identify(process.pid))).toBe(true);
   });
 
   test("not when it has ended and only its parent has not looked yet", async () => {
-    expect(await isAlive(await zombie())).toBe(false);
+    expect(isAlive(await zombie())).toBe(false);
   });
 
   test.each(["1", "", "0"])(
     "not when its pid is another's by now, which started at another time: %j",
     async (startTime) => {
       const { id } = await lasting();
-      expect(await isAlive({ ...id, startTime })).toBe(false);
+      expect(isAlive({ ...id, startTime })).toBe(false);
     },
   );
 
@@ -67,7 +67,7 @@ describe("a process is alive", () => {
     child.stdin.write("go\n");
     await once(child.stdout, "data");
     expect(readFileSync(`/proc/${id.pid}/comm`, "utf8")).toBe("a) Z 1 (b\n");
-    expect(await isAlive(id)).toBe(true);
+    expect(isAlive(id)).toBe(true);
   });
 });
 
@@ -75,29 +75,29 @@ describe("the process that has a pid", () => {
   test("is known by its start time, too", async () => {
     const { id } = await lasting();
     expect(id.startTime).toMatch(/^\d+$/);
-    expect(await processOf(id.pid)).toEqual(id);
+    expect(processOf(id.pid)).toEqual(id);
   });
 
   test("is none once it is gone", async () => {
     const { child, id, exited } = await lasting();
     child.kill("SIGKILL");
     await exited;
-    expect(await processOf(id.pid)).toBeNull();
+    expect(processOf(id.pid)).toBeNull();
   });
 });
 
 describe("where there is no start time to tell by, the process id alone does", () => {
   test("a process is alive while it runs, and no longer", async () => {
     const { child, id, exited } = await lasting();
-    expect(await isAlive({ pid: id.pid, startTime: null })).toBe(true);
+    expect(isAlive({ pid: id.pid, startTime: null })).toBe(true);
     child.kill("SIGKILL");
     await exited;
-    expect(await isAlive({ pid: id.pid, startTime: null })).toBe(false);
+    expect(isAlive({ pid: id.pid, startTime: null })).toBe(false);
   });
 
   test("a process that only waits to be reaped is not", async () => {
     const { pid } = await zombie();
-    expect(await isAlive({ pid, startTime: null })).toBe(false);
+    expect(isAlive({ pid, startTime: null })).toBe(false);
   });
 });
 
@@ -108,7 +108,7 @@ describe("where there is no /proc, the system is asked for the process id", () =
   ])("which says nothing on %s", async (platform, alive) => {
     vi.spyOn(process, "platform", "get").mockReturnValue(platform === "linux" ? "linux" : "darwin");
     vi.spyOn(process, "kill").mockReturnValue(true);
-    expect(await isAlive({ pid: NOBODY, startTime: null })).toBe(alive);
+    expect(isAlive({ pid: NOBODY, startTime: null })).toBe(alive);
   });
 
   test("a process of somebody else is alive, one that is gone is not", async () => {
@@ -117,11 +117,11 @@ describe("where there is no /proc, the system is asked for the process id", () =
     kill.mockImplementation(() => {
       throw Object.assign(new Error("not yours"), { code: "EPERM" });
     });
-    expect(await isAlive({ pid: NOBODY, startTime: null })).toBe(true);
+    expect(isAlive({ pid: NOBODY, startTime: null })).toBe(true);
     kill.mockImplementation(() => {
       throw Object.assign(new Error("gone"), { code: "ESRCH" });
     });
-    expect(await isAlive({ pid: NOBODY, startTime: null })).toBe(false);
+    expect(isAlive({ pid: NOBODY, startTime: null })).toBe(false);
   });
 });
 
@@ -145,7 +145,7 @@ describe("a terminal is held", () => {
     const child = spawn("sh", ["-c", "echo ready; read line"], { stdio: ["pipe", "pipe", "inherit"], detached: true });
     onTestFinished(() => void child.kill("SIGKILL"));
     await once(child.stdout, "data");
-    expect(await holdsTerminal(child.pid ?? 0)).toBe(false);
+    expect(holdsTerminal(child.pid ?? 0)).toBe(false);
   });
 
   test.each([
@@ -158,6 +158,6 @@ describe("a terminal is held", () => {
     const own = Object.getOwnPropertyDescriptor(process, "platform") ?? {};
     Object.defineProperty(process, "platform", { ...own, value: platform });
     onTestFinished(() => void Object.defineProperty(process, "platform", own));
-    expect(await holdsTerminal(id.pid)).toBe(expected);
+    expect(holdsTerminal(id.pid)).toBe(expected);
   });
 });

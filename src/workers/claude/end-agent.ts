@@ -29,17 +29,17 @@ export async function endAgentTree(agent: ProcessId | null, runDir: string): Pro
 
 async function endProcess(target: ProcessId, steps: readonly Step[]): Promise<void> {
   for (const { name, graceMs } of steps) {
-    if (!(await isAlive(target))) return;
+    if (!isAlive(target)) return;
     signal(target.pid, name);
     if (await isGoneWithin(target, graceMs)) return;
   }
   signal(target.pid, "SIGKILL");
-  while (await isAlive(target)) await sleep(POLL_MS);
+  while (isAlive(target)) await sleep(POLL_MS);
 }
 
 async function isGoneWithin(target: ProcessId, graceMs: number): Promise<boolean> {
   const deadline = performance.now() + graceMs;
-  while (await isAlive(target)) {
+  while (isAlive(target)) {
     if (performance.now() > deadline) return false;
     await sleep(POLL_MS);
   }
@@ -52,7 +52,7 @@ async function startedBy(runDir: string): Promise<ProcessId[]> {
   const found = await Promise.all(
     pids.map(async (pid) => {
       const environment = await readFile(`/proc/${pid}/environ`, "utf8").catch(() => "");
-      return environment.split("\0").includes(`CCL_QUEUE_RUN=${runDir}`) ? await processOf(Number(pid)) : null;
+      return environment.split("\0").includes(`CCL_QUEUE_RUN=${runDir}`) ? processOf(Number(pid)) : null;
     }),
   );
   return found.filter((process) => process !== null);

@@ -31,6 +31,7 @@ export class RunFiles {
   readonly #store: RunStore;
   readonly #run: string;
   readonly #read = new Set<string>();
+  #process: ProcessId | null = null;
   #transcript: string | null = null;
 
   constructor(store: RunStore, run: string) {
@@ -53,8 +54,8 @@ export class RunFiles {
 
   /** The agent's process, once it has started. A line that is not ended yet tells nothing. */
   async process(): Promise<ProcessId | null> {
-    const [, pid, startTime] = /^(\d+) (\d*)\n/.exec(await this.#text("pid")) ?? [];
-    return pid === undefined ? null : { pid: Number(pid), startTime: startTime || null };
+    this.#process ??= await this.#readProcess();
+    return this.#process;
   }
 
   /** The agent's exit code, once it has ended by itself. */
@@ -87,6 +88,11 @@ export class RunFiles {
   async transcriptMovedAtMs(): Promise<number> {
     if (this.#transcript === null) return 0;
     return await movedAtMs(this.#transcript);
+  }
+
+  async #readProcess(): Promise<ProcessId | null> {
+    const [, pid, startTime] = /^(\d+) (\d*)\n/.exec(await this.#text("pid")) ?? [];
+    return pid === undefined ? null : { pid: Number(pid), startTime: startTime || null };
   }
 
   async #readEvent(name: string): Promise<KeptEvent | null> {

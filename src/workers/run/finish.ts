@@ -60,8 +60,7 @@ async function finishOnce(run: EndedRun): Promise<void> {
 /** An agent that is ended within a moment of its prompt would take the conversation with it. */
 async function untilKept(files: RunFiles, agent: ProcessId): Promise<void> {
   const deadline = performance.now() + KEPT_MS;
-  while (performance.now() < deadline && !(await files.hasConversation()) && (await isAlive(agent)))
-    await sleep(KEPT_POLL_MS);
+  while (performance.now() < deadline && !(await files.hasConversation()) && isAlive(agent)) await sleep(KEPT_POLL_MS);
 }
 
 async function carryOut(verdict: Verdict, run: EndedRun): Promise<void> {

@@ -108,7 +108,7 @@ function moved(run: WatchedRun, before: Progress, phase: Phase, movedAtMs: numbe
 
 async function look(files: RunFiles): Promise<Omit<Look, "movedAtMs" | "cancelled">> {
   const process = await files.process();
-  const alive = process === null || (await isAlive(process));
+  const alive = process === null || isAlive(process);
   const exitCode = alive ? await files.exitCode() : await exitCodeSoon(files);
   const live = process === null ? null : await files.liveStatus(process.pid);
   return {

@@ -59,13 +59,14 @@ export class Pool {
 
   /** Reserves up to `limit` free sessions, in the order of their numbers. Missing ones up to `min` are made first. */
   async reserve(limit: number): Promise<Session[]> {
-    const panes = await this.#panesWithMissing();
     const candidates = this.#names.filter((name) => !this.#reserved.has(name) && this.#isCool(name));
+    if (candidates.length === 0) return [];
+    const panes = await this.#panesWithMissing();
     const free: Session[] = [];
     for (const name of candidates) {
       if (free.length >= limit) break;
       const pane = panes.get(name);
-      if (pane === undefined || !(await this.#isIdle(pane))) continue;
+      if (pane === undefined || !this.#isIdle(pane)) continue;
       this.#reserved.add(name);
       free.push({ name, pane });
     }
@@ -90,18 +91,16 @@ export class Pool {
     const panes = await this.#options.tmux.listPanes();
     const alone = this.#ours(panes);
     const existing = new Set(panes.map(({ session }) => session));
-    return await Promise.all(
-      this.#names.map(async (name) => {
-        const pane = alone.get(name) ?? null;
-        return { name, pane, state: existing.has(name) ? await this.#stateOf(name, pane) : "missing" };
-      }),
-    );
+    return this.#names.map((name) => {
+      const pane = alone.get(name) ?? null;
+      return { name, pane, state: existing.has(name) ? this.#stateOf(name, pane) : "missing" };
+    });
   }
 
-  async #stateOf(name: string, pane: Pane | null): Promise<SessionState> {
+  #stateOf(name: string, pane: Pane | null): SessionState {
     if (this.#reserved.has(name) || (pane !== null && pane.run !== null)) return "busy";
     if (!this.#isCool(name)) return "cooling";
-    return pane !== null && (await this.#isIdle(pane)) ? "idle" : "in use";
+    return pane !== null && this.#isIdle(pane) ? "idle" : "in use";
   }
 
   /** The reservation ends and nothing was started: the session is as it was. */
@@ -139,10 +138,10 @@ export class Pool {
   }
 
   /** A shell at its prompt, with no run of ours in it and nobody who types. */
-  async #isIdle(pane: Pane): Promise<boolean> {
+  #isIdle(pane: Pane): boolean {
     if (pane.run !== null || pane.dead || isTypedIn(pane)) return false;
     if ((this.#freshUntilMs.get(pane.session) ?? 0) > performance.now()) return true;
-    return SHELLS.includes(pane.command.replace(/^-/, "")) && (await holdsTerminal(pane.pid));
+    return SHELLS.includes(pane.command.replace(/^-/, "")) && holdsTerminal(pane.pid);
   }
 
   #isCool(name: string): boolean {
