@@ -5,7 +5,7 @@ import type { Service } from "../core/service.ts";
 import { bullPriority, type TaskFile, taskLabel } from "../core/task.ts";
 import { type Backlog, readBacklog } from "./backlog.ts";
 import { connect, type RedisAddress, type RedisClient } from "./connection.ts";
-import { isWaiting, liveId, liveIds } from "./live-jobs.ts";
+import { isWaiting, liveIds, liveIdsBeginning } from "./live-jobs.ts";
 import { DELEGATED_QUEUE, INBOX_QUEUE, keyPrefix, LOCAL_QUEUE } from "./names.ts";
 import { type DelegatedPayload, type LocalPayload, readPayload, type TaskPayload, taskPayload } from "./payload.ts";
 import { type Entry, nameTasks } from "./task-ids.ts";
@@ -69,7 +69,7 @@ export class TaskQueues implements Service {
    */
   async enqueue(entries: readonly Entry[]): Promise<Enqueued[]> {
     const payloads = entries.map(({ payload }) => payload);
-    const live = await Promise.all(payloads.map((payload) => liveId(taskKey(payload), [this.#local, this.#delegated])));
+    const live = await liveIds(payloads.map(taskKey), [this.#local, this.#delegated], this.#redis);
     const news = entries.filter((_, index) => live[index] === null);
     const fresh = await nameTasks(news, this.#inbox, [this.#local, this.#delegated]);
     const added = await this.#inbox.addBulk(fresh.map(({ payload, id }) => this.#job(id, payload)));
@@ -88,17 +88,15 @@ export class TaskQueues implements Service {
 
   /** The tasks among these that no unfinished job stands for. */
   async withoutJob(tasks: readonly TaskFile[]): Promise<TaskFile[]> {
-    const ids = await Promise.all(tasks.map((task) => liveId(taskKey(task), this.#all)));
+    const ids = await this.#liveIds(tasks);
     return tasks.filter((_, index) => ids[index] === null);
   }
 
   /** Those that nobody works on, as far as Redis knows: no job stands for them, or one that waits. */
   async idle(tasks: readonly TaskFile[]): Promise<TaskFile[]> {
+    const ids = await this.#liveIds(tasks);
     const isIdle = await Promise.all(
-      tasks.map(async (task) => {
-        const id = await liveId(taskKey(task), this.#all);
-        return id === null || !((await (await this.#find(id)).job?.isActive()) ?? false);
-      }),
+      ids.map(async (id) => id === null || !((await (await this.#find(id)).job?.isActive()) ?? false)),
     );
     return tasks.filter((_, index) => isIdle[index]);
   }
@@ -153,7 +151,7 @@ export class TaskQueues implements Service {
 
   /** The tasks that are not over and whose job's id begins so. */
   async findLive(beginning: string): Promise<{ id: string; task: TaskFile }[]> {
-    const found = await Promise.all(this.#all.map((queue) => liveIds(queue, beginning)));
+    const found = await Promise.all(this.#all.map((queue) => liveIdsBeginning(queue, beginning)));
     const ids = [...new Set(found.flat())];
     return await Promise.all(
       ids.map(async (id) => {
@@ -166,7 +164,7 @@ export class TaskQueues implements Service {
 
   /** The id of a task that is not over and how many runs it has had, null where nothing is known of it. */
   async runsOf(task: TaskFile): Promise<EarlierRuns | null> {
-    const id = await liveId(taskKey(task), this.#all);
+    const [id = null] = await this.#liveIds([task]);
     const { job } = id === null ? { job: undefined } : await this.#find(id);
     if (id === null || job === undefined) return null;
     return { id, runs: readPayload(taskPayload, id, job.data).earlierRuns + job.attemptsStarted };
@@ -186,6 +184,10 @@ export class TaskQueues implements Service {
   async prune(): Promise<void> {
     for (const queue of this.#all)
       for (const type of ["completed", "failed"] as const) await queue.clean(this.#options.retentionMs, PRUNED, type);
+  }
+
+  async #liveIds(tasks: readonly TaskFile[]): Promise<(string | null)[]> {
+    return await liveIds(tasks.map(taskKey), this.#all, this.#redis);
   }
 
   async #update(id: string, payload: TaskPayload): Promise<Enqueued["state"]> {
