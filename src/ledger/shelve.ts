@@ -16,12 +16,26 @@ import { MAX_NAME_BYTES, readOriginal } from "./read-task.ts";
 export type RunFooter = Footer & { readonly run: string };
 
 /**
- * Ends a claimed task: its text and the footer appear in done/ or failed/ whole, then the claim goes.
+ * Ends a claimed task: its text and the footer appear in done/ or failed/ whole, then the claim goes. Where somebody
+ * deleted the file meanwhile, the footer alone does: what a run has said is kept.
  * May be repeated after a crash at any point: the same run is shelved once. Returns the new path.
  */
 export async function shelveClaimed(task: TaskFile, shelf: Shelf, footer: Footer): Promise<string> {
   const claimed = claimedPath(task);
-  const path = await shelve(task, shelf, footer, async (draft) => await fillFrom(task, claimed, draft, footer));
+  const path = await shelve(task, shelf, footer, async (draft) => {
+    await fillFrom(task, claimed, draft, footer).catch(async (error: unknown) => {
+      ignoreMissing(error);
+      await writeFile(draft, renderFooter(footer), { flush: true });
+    });
+  });
+  await clear(task, claimed);
+  return path;
+}
+
+/** Ends a claimed task that cannot be run. A file that was taken away meanwhile throws ENOENT, and nothing is left. */
+export async function rejectClaimed(task: TaskFile, footer: Footer): Promise<string> {
+  const claimed = claimedPath(task);
+  const path = await shelve(task, "failed", footer, async (draft) => await fillFrom(task, claimed, draft, footer));
   await clear(task, claimed);
   return path;
 }
@@ -63,7 +77,7 @@ export async function findShelved(task: TaskFile, run: string): Promise<{ shelf:
 export async function rejectTask(task: TaskFile, footer: Footer): Promise<string> {
   if (Buffer.byteLength(task.name) > MAX_NAME_BYTES) return await rejectLong(task, footer);
   if (!(await claimAsItIs(task))) throw Object.assign(new Error(`${task.name} still runs`), { code: "EBUSY" });
-  return await shelveClaimed(task, "failed", footer);
+  return await rejectClaimed(task, footer);
 }
 
 /** Its name leaves no room for a claim's. */
@@ -117,8 +131,7 @@ async function fillFrom(task: TaskFile, from: string, draft: string, footer: Foo
   if (await isLarge(from)) {
     await fillFromLarge(from, draft, footer);
   } else {
-    const original = await readOriginal(task.project, from).catch(ignoreMissing);
-    await writeFile(draft, withFooter(original ?? Buffer.alloc(0), footer), { flush: true });
+    await writeFile(draft, withFooter(await readOriginal(task.project, from), footer), { flush: true });
   }
 }
 

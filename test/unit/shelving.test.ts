@@ -25,7 +25,7 @@ import { unclaim } from "../../src/ledger/claim.ts";
 import { type Footer, renderFooter } from "../../src/ledger/footer.ts";
 import { MAX_TASK_BYTES, parseTask } from "../../src/ledger/parse-task.ts";
 import { readInbox } from "../../src/ledger/read-inbox.ts";
-import { rejectTask, shelveClaimed } from "../../src/ledger/shelve.ts";
+import { rejectClaimed, rejectTask, shelveClaimed } from "../../src/ledger/shelve.ts";
 
 const TEXT = "---\ntitle: a\n---\nDo it.\n";
 const finishedAt = new Date("2026-11-21T09:30:00Z");
@@ -339,6 +339,11 @@ describe("a waiting task that cannot be run", () => {
 
   test("that was taken away meanwhile is a missing file to the caller", async () => {
     await expect(rejectTask(task, REJECTED)).rejects.toMatchObject({ code: "ENOENT" });
+    expect(ledger()).toEqual({});
+  });
+
+  test("whose claim was taken away meanwhile leaves nothing, and is a missing file to the caller", async () => {
+    await expect(rejectClaimed(task, REJECTED)).rejects.toMatchObject({ code: "ENOENT" });
     expect(ledger()).toEqual({});
   });
 

@@ -1,10 +1,11 @@
 import { createHash, randomUUID } from "node:crypto";
 import type { Config } from "../../config/config.ts";
+import { isSystemError } from "../../core/errors.ts";
 import { runId } from "../../core/id.ts";
 import type { Priority } from "../../core/task.ts";
 import { claim, unclaim } from "../../ledger/claim.ts";
 import { readClaimed } from "../../ledger/read-task.ts";
-import { shelveClaimed } from "../../ledger/shelve.ts";
+import { rejectClaimed } from "../../ledger/shelve.ts";
 import type { LocalJob } from "../../queue/fetcher.ts";
 import { cancelledEnding } from "../../queue/payload.ts";
 import { closeShelved } from "../close-shelved.ts";
@@ -68,28 +69,43 @@ export async function takeBack({ store, fetcher }: RunParts, record: RunRecord):
   await store.remove(record.id);
 }
 
-async function claimed({ fetcher, events }: RunParts, job: LocalJob, record: RunRecord): Promise<boolean> {
+async function claimed(parts: RunParts, job: LocalJob, record: RunRecord): Promise<boolean> {
+  const { fetcher } = parts;
   const task = taskOf(record);
   const result = await claim(task, job.payload.fingerprint);
   if (result === "unfinished") await fetcher.putBack(job.id, UNFINISHED_RETRY_MS);
   // Redis may have forgotten that it is over.
   const first = runId(job.id, job.payload.earlierRuns + 1);
-  if (result === "gone" && (await closeShelved(fetcher, { id: job.id, task, run: first })) === null) {
-    await fetcher.complete(job.id, cancelledEnding);
-    events.emit({ type: "cancelled", task, id: job.id });
-  }
+  if (result === "gone" && (await closeShelved(fetcher, { id: job.id, task, run: first })) === null)
+    await cancelled(parts, record);
   return result === "claimed";
 }
 
 /** It was edited into something that cannot be run. */
-async function reject({ store, fetcher, events }: RunParts, record: RunRecord, reason: string): Promise<void> {
+async function reject(parts: RunParts, record: RunRecord, reason: string): Promise<void> {
+  const { store, fetcher, events } = parts;
   const task = taskOf(record);
   const error = { code: "TASK_INVALID", message: reason };
-  const path = await shelveClaimed(task, "failed", { result: "rejected", finishedAt: new Date(), error });
+  const path = await rejectClaimed(task, { result: "rejected", finishedAt: new Date(), error }).catch(ignoreMissing);
+  if (path === null) {
+    await cancelled(parts, record);
+    return await store.remove(record.id);
+  }
   const ending = { result: "failed", path, by: null, spent: null } as const;
   await fetcher.fail(record.job, new Error(`${error.code}: ${reason}`), ending);
   await store.remove(record.id);
   events.emit({ type: "rejected", task, id: record.job, reason, path });
+}
+
+/** Its file was taken away. */
+async function cancelled({ fetcher, events }: RunParts, record: RunRecord): Promise<void> {
+  await fetcher.complete(record.job, cancelledEnding);
+  events.emit({ type: "cancelled", task: taskOf(record), id: record.job });
+}
+
+function ignoreMissing(error: unknown): null {
+  if (isSystemError(error, "ENOENT")) return null;
+  throw error;
 }
 
 /** A Redis that was set back gives out the numbers of runs that there were: the next free one is kept with the job. */
