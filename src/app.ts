@@ -132,7 +132,7 @@ export class App implements Service {
     const { tmux } = this;
     const { workspace, goneAfterMs } = config;
     const own = { events, redis, tmux, queues, projects, inboxes, worker, delegation, hosts, takeover };
-    const controls = new Controls({ ...local, ...records, ...own, workspace, goneAfterMs, now });
+    const controls = new Controls({ ...local, ...records, ...own, workspace, host: host.id, goneAfterMs, now });
     const status = async () => await controls.status();
     await this.#services.start(new HostHeartbeat({ hosts, workspace, host: host.id, status, onError }));
     this.#serve(controls, await this.#services.start(new BoardQueues(shared)), host, server);

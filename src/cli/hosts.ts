@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { type HostView, hostView } from "../control/hosts.ts";
+import { type HostView, hostVerdict, hostView } from "../control/hosts.ts";
 import { formatDuration } from "../core/duration.ts";
 import { cleanLine } from "./clean.ts";
 import type { Daemon } from "./find-config.ts";
@@ -19,7 +19,7 @@ export async function statusOfAll(get: Daemon["get"], options: ViewOptions): Pro
     {
       look: async () => await get("/api/hosts", hostList),
       describe: ({ hosts }, screen) => describeHosts(hosts, screen, Date.now()),
-      isWell: ({ hosts }) => hosts.every((host) => host.state === "stopped" || verdictOf(host) === "ok"),
+      isWell: ({ hosts }) => hosts.every((host) => host.state === "stopped" || hostVerdict(host) === "ok"),
     },
     options,
   );
@@ -34,7 +34,7 @@ export function describeHosts(hosts: readonly HostView[], screen: Screen, nowMs:
     return [
       workspace,
       name,
-      verdictOf(host),
+      hostVerdict(host),
       `${sessions.busy ?? 0} of ${all} busy`,
       String(waiting),
       String(delegated),
@@ -47,9 +47,4 @@ export function describeHosts(hosts: readonly HostView[], screen: Screen, nowMs:
     flexible: FLEXIBLE,
     paint: paintStates(screen, VERDICT),
   });
-}
-
-/** What a host that is gone or stopped has said last is not so any more. */
-function verdictOf({ state, verdict }: HostView): string {
-  return state === "up" ? verdict : state;
 }

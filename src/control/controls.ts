@@ -3,7 +3,6 @@ import { QueueError } from "../core/errors.ts";
 import { TASK_STATES, type TaskFile, taskLabel } from "../core/task.ts";
 import { FOREVER_MS } from "../core/verdict.ts";
 import { listProjects, type ProjectSet } from "../producers/projects.ts";
-import type { Hosts } from "../queue/hosts.ts";
 import type { RedisWatch } from "../queue/redis-watch.ts";
 import type { TaskIndex } from "../queue/task-index.ts";
 import type { TaskRow } from "../queue/task-row.ts";
@@ -39,8 +38,6 @@ export interface ControlsOptions extends OverviewSources, RepairSources, Timelin
   readonly redis: RedisWatch;
   readonly projects: ProjectSet;
   readonly index: TaskIndex;
-  readonly hosts: Hosts;
-  readonly goneAfterMs: number;
   readonly takeover: Takeover;
 }
 

@@ -32,6 +32,11 @@ export const hostView = z.object({
 });
 export type HostView = Readonly<z.infer<typeof hostView>>;
 
+/** How it stands now: what a host that is gone or stopped has said last is not so any more. */
+export function hostVerdict({ state, verdict }: HostView): Status["verdict"] | "stopped" | "gone" {
+  return state === "up" ? verdict : state;
+}
+
 /** How often a host says that it is there. */
 const BEAT_MS = 10_000;
 /** How long the last word of a daemon that stops may take. */

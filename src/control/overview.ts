@@ -1,7 +1,9 @@
 import { z } from "zod";
 import type { TaskState } from "../core/task.ts";
 import type { History, Slot } from "../queue/history.ts";
+import type { Hosts } from "../queue/hosts.ts";
 import type { TaskIndex } from "../queue/task-index.ts";
+import { hostView, readHosts } from "./hosts.ts";
 import { sessionView } from "./session-view.ts";
 import { type SessionSources, screensOf } from "./sessions.ts";
 import { type StatusSources, statusSchema, statusWith } from "./status.ts";
@@ -33,6 +35,8 @@ export const overview = z.object({
   delegated: some,
   /** The last first. */
   finished: some,
+  /** The other hosts on this Redis, of every workspace. */
+  others: z.array(hostView),
   /** The last 24 hours, the oldest first. */
   history: z.array(historySlot),
 });
@@ -44,28 +48,33 @@ const MAX_LINES = 12;
 
 export interface OverviewSources extends StatusSources, SessionSources {
   readonly workspace: string;
+  readonly host: string;
+  readonly hosts: Hosts;
+  readonly goneAfterMs: number;
   readonly index: TaskIndex;
   readonly history: History;
 }
 
 /** @throws {QueueError} TMUX_FAILED when nothing is known of the sessions */
 export async function readOverview(sources: OverviewSources): Promise<Overview> {
-  const { workspace, index, history, board, now } = sources;
+  const { workspace, host, index, history, hosts, goneAfterMs, board, now } = sources;
   const some = async (...states: TaskState[]) => {
     const { total, rows } = await index.first(states, MAX_TASKS);
     return { total, tasks: rows.map((row) => viewTask(row, board.runOf(row.id))) };
   };
   const looks = await sources.pool.look();
-  const [status, sessions, waiting, delayed, delegated, finished, slots] = await Promise.all([
+  const [status, sessions, waiting, delayed, delegated, finished, known, slots] = await Promise.all([
     statusWith(looks, sources),
     screensOf(looks, sources, MAX_LINES),
     some("waiting"),
     some("delayed"),
     some("delegated"),
     some("done", "failed", "cancelled"),
+    readHosts(hosts, goneAfterMs),
     history.read(now()),
   ]);
-  return { workspace, status, sessions, waiting, delayed, delegated, finished, history: slots.map(viewSlot) };
+  const others = known.filter((one) => one.workspace !== workspace || one.host !== host);
+  return { workspace, status, sessions, waiting, delayed, delegated, finished, others, history: slots.map(viewSlot) };
 }
 
 function viewSlot({ atMs, done, failed, busy, sessions }: Slot): HistorySlot {

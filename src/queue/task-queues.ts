@@ -172,11 +172,8 @@ export class TaskQueues implements Service {
 
   /** What stands in each queue. */
   async backlogs(): Promise<Record<"inbox" | "local" | "delegated", Backlog>> {
-    const [inbox, local, delegated] = await Promise.all([
-      readBacklog(this.#inbox, this.#redis),
-      readBacklog(this.#local, this.#redis),
-      readBacklog(this.#delegated, this.#redis),
-    ]);
+    const read = async (queue: Queue) => await readBacklog(queue, this.#redis);
+    const [inbox, local, delegated] = await Promise.all([read(this.#inbox), read(this.#local), read(this.#delegated)]);
     return { inbox, local, delegated };
   }
 
@@ -209,6 +206,7 @@ export class TaskQueues implements Service {
 
   /** What is left of a task from before it was put back would keep it out. */
   async #removeEarlier(id: string, { earlierRuns }: TaskPayload): Promise<void> {
+    if (earlierRuns === 0) return;
     for (const queue of [this.#local, this.#delegated]) {
       const job: Job | undefined = await queue.getJob(id);
       if (job?.finishedOn === undefined) continue;

@@ -1,3 +1,4 @@
+import type { HostView } from "../../src/control/hosts.ts";
 import type { Overview } from "../../src/control/overview.ts";
 import type { RunView } from "../../src/control/session-view.ts";
 import type { TaskDetail, TaskView } from "../../src/control/task-view.ts";
@@ -201,12 +202,27 @@ export function exampleOverview(options: ExampleOptions = {}): Overview {
     delayed: some(2, "delayed", 5),
     delegated: some(3, "delegated", 3),
     finished: { total: 428, tasks: finished },
+    others: [
+      exampleHost("build-2-9d41c0", "held", nowMs),
+      { ...exampleHost("laptop-77ab02", "ok", nowMs), workspace: "nightly", state: "gone" },
+    ],
     history: Array.from({ length: 144 }, (_, slot) => {
       const wave = Math.max(0, Math.sin((slot - 30) / 22)) * 6 + ((slot * 7) % 5) / 2;
       const utilisation = slot < 8 ? null : Math.min(1, wave / 7);
       const at = iso(Math.floor(nowMs / 600_000) * 600_000 - (143 - slot) * 600_000);
       return { at, done: Math.round(wave), failed: slot % 17 === 5 ? 1 + (slot % 2) : 0, utilisation };
     }),
+  };
+}
+
+function exampleHost(host: string, verdict: HostView["verdict"], nowMs: number): HostView {
+  return {
+    ...{ workspace: "default", host, verdict, state: "up", at: iso(nowMs - 7_000) },
+    reasons: verdict === "held" ? ["the pool is held until somebody resumes it: moving house"] : [],
+    hold: null,
+    sessions: { busy: 4, idle: 6 },
+    waiting: 63,
+    delegated: 3,
   };
 }
 

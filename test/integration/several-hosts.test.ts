@@ -1,8 +1,10 @@
 import { mkdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, describe, expect, test } from "vitest";
+import { askDaemon } from "../../src/cli/daemon-client.ts";
 import { sessionList } from "../../src/cli/sessions.ts";
 import { readHosts } from "../../src/control/hosts.ts";
+import { overview } from "../../src/control/overview.ts";
 import { TaskEvents } from "../../src/core/events.ts";
 import { Hosts as KnownHosts } from "../../src/queue/hosts.ts";
 import { TaskIndex } from "../../src/queue/task-index.ts";
@@ -274,6 +276,10 @@ describe("workspaces of their own on one Redis", () => {
         { workspace: "left", state: "up", verdict: "ok" },
         { workspace: "right", state: "up", verdict: "ok" },
       ]);
+      const seen = await Promise.all(
+        apart.map(async ({ config }) => await askDaemon(config.stateDir, "GET", "/api/overview", overview)),
+      );
+      expect(seen.map(({ others }) => others.map(({ workspace }) => workspace))).toEqual([["right"], ["left"]]);
       // Nobody takes over what belongs to another workspace.
       const somebody = { address: hosts.redis.address, workspace: "left", onError: () => {}, events: new TaskEvents() };
       const takeover = new Takeover({ ...somebody, host: "somebody", hosts: knownHosts(), goneAfterMs: MINUTE_MS });

@@ -57,6 +57,15 @@ describe("the first page", () => {
     expect(calm.html).toContain("All is well");
   });
 
+  test("shows the other hosts, of other workspaces too, and nothing of them where there are none", async () => {
+    const text = (html: string) => html.replaceAll(/<[^>]*>/g, " ").replaceAll(/\s+/g, " ");
+    const { html } = await dashboardWith().page("/");
+    expect(text(html)).toMatch(/Other hosts 2 held default build-2-9d41c0 the pool is held until .* 4 of 10 busy/);
+    expect(text(html)).toMatch(/gone nightly laptop-77ab02 4 of 10 busy 63 waiting 3 delegated .* ago/);
+    const alone = await dashboardWith({ overview: async () => ({ ...exampleOverview(), others: [] }) }).page("/");
+    expect(text(alone.html)).not.toContain("Other hosts");
+  });
+
   test("shows the first of what waits, and how many more", async () => {
     const { html } = await dashboardWith({ overview: async () => exampleOverview({ waiting: 10_000 }) }).page("/");
     expect(html).toContain("and 9,950 more");

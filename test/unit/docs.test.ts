@@ -320,7 +320,7 @@ describe("docs/http-api.md", () => {
     [
       "Overview",
       overview,
-      /^(?:status|sessions\[\])\.(?!screen$)|^\w+\.tasks\[\]|^(?:waiting|delayed|delegated|finished)$/,
+      /^(?:status|sessions\[\]|others\[\])\.(?!screen$)|^\w+\.tasks\[\]|^(?:waiting|delayed|delegated|finished)$/,
     ],
     ["Tasks", taskPage, /^tasks$/],
     ["Task", taskDetail, new RegExp(`^(?:timeline|(?:${Object.keys(taskView.shape).join("|")})(?:\\.\\w+)?)$`)],

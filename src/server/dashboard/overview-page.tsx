@@ -3,6 +3,7 @@ import { AddForm, type Typed } from "./add-form.tsx";
 import { HistoryPlot } from "./history-plot.tsx";
 import { type Frame, Layout } from "./layout.tsx";
 import { type Fragment, fragment } from "./live-view.ts";
+import { OtherHosts } from "./other-hosts.tsx";
 import { Attention, cardId, SessionCard, SessionCards } from "./session-cards.tsx";
 import { HoldBanner, StatusStrip } from "./status-strip.tsx";
 import { Delayed, Delegated, Finished, Waiting } from "./task-rows.tsx";
@@ -36,6 +37,7 @@ export function OverviewPage({ frame, overview, live, projects, typed }: Overvie
         </div>
       </div>
       <Finished some={overview.finished} nowMs={nowMs} readOnly={readOnly} />
+      <OtherHosts overview={overview} nowMs={nowMs} />
       <HistoryPlot overview={overview} />
     </Layout>
   );
@@ -56,6 +58,7 @@ export function overviewFragments(overview: Overview, readOnly: boolean): Fragme
     fragment("delayed", <Delayed some={delayed} nowMs={nowMs} />),
     fragment("delegated", <Delegated overview={overview} nowMs={nowMs} />),
     fragment("finished", <Finished some={finished} nowMs={nowMs} readOnly={readOnly} />),
+    fragment("others", <OtherHosts overview={overview} nowMs={nowMs} />),
     fragment("history", <HistoryPlot overview={overview} />),
   ];
 }
