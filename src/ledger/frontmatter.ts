@@ -53,10 +53,15 @@ function mayNestDeep(yaml: string): boolean {
   return levels.reduce((sum, level) => sum + level, 0) > MAX_NESTING;
 }
 
+/** The YAML between the fences. A byte order mark before the first key is no part of it. */
+export function headerText(yaml: string): string {
+  return yaml.replace(/\r$/, "").replace(/^([ \t\r\n]*)\uFEFF+/, "$1");
+}
+
 /** The header is wrapped: gray-matter itself acts on some keys that it finds at the top. */
 function parseYaml(yaml: string): { header: object } {
   const lines = new LineCounter();
-  const document = parseDocument(yaml.replace(/\r$/, ""), {
+  const document = parseDocument(headerText(yaml), {
     lineCounter: lines,
     prettyErrors: false,
     logLevel: "error",

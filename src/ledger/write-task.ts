@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { Document, isMap, isScalar, parseDocument } from "yaml";
 import type { Priority, TaskFile } from "../core/task.ts";
 import { writeTrouble } from "../core/write-trouble.ts";
+import { headerText } from "./frontmatter.ts";
 import { inboxDir, taskPath } from "./layout.ts";
 import { placeNew } from "./place-new.ts";
 
@@ -30,7 +31,7 @@ export function withPriority(text: string, priority: Priority): string {
   const [fence] = FENCE.exec(bare) ?? [];
   if (fence === undefined) return `---\npriority: ${priority}\n---\n${bare}`;
   const end = bare.indexOf("\n---");
-  const header = readHeader(bare.slice(fence.length, end).replace(/\r$/, ""));
+  const header = readHeader(headerText(bare.slice(fence.length, end)));
   const given = header.get("priority", true);
   // A tag would make something else of it.
   if (isScalar(given)) delete given.tag;

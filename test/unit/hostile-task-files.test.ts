@@ -144,9 +144,15 @@ test.each([
   "# none",
   "\u2028priority: low",
   "\ufeffpriority: low",
+  " \ufeffpriority: low",
 ])("a header of %j can be given a priority", (yaml) => {
   const task = accepted(parse(withPriority(framed(yaml, "Do it."), "high")));
   expect(task).toMatchObject({ prompt: "Do it.", header: { priority: "high" } });
+});
+
+test("a byte order mark in a header is no part of a key, before and after it is given a priority", () => {
+  const text = framed(" \ufeffneeds_claude_code: true\n", "Do it.");
+  for (const one of [text, withPriority(text, "high")]) expect(accepted(parse(one)).header.needsClaudeCode).toBe(true);
 });
 
 describe("nothing in a task file is executed", () => {
