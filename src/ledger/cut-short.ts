@@ -10,7 +10,9 @@ import { removeDraft, takeAndShelve } from "./shelve.ts";
 /** `.RUN.taken`, where the end of a run, or a cancellation, has a task's file. */
 const TAKEN = /^\.(?<run>.+)\.taken$/;
 /** `.RUN.draft`, a result on its way into its place. */
-const DRAFT = /^\..+\.draft$/;
+const RESULT_DRAFT = /^\..+\.draft$/;
+/** The same of a marker or of a task that was added, in the inbox: what authors hide there is theirs. */
+const INBOX_DRAFT = /^\.(?:[a-z0-9]{10}-\d+|[\da-f]{8}-[\da-f-]{27})\.draft$/;
 /** For so long somebody may still be at it. */
 const AT_WORK_MS = 15_000;
 
@@ -26,7 +28,8 @@ export async function endCutShort(project: string): Promise<void> {
     if (await clearShelved(project, run, taken)) continue;
     if (!isRun(run)) await shelveNameless(project, run, taken);
   }
-  for (const shelf of SHELVES) await clearDrafts(project, shelf);
+  await clearDrafts(inboxDir(project), INBOX_DRAFT);
+  for (const shelf of SHELVES) await clearDrafts(shelfDir(project, shelf), RESULT_DRAFT);
 }
 
 function isAtWork({ stats }: Sighting): boolean {
@@ -34,9 +37,9 @@ function isAtWork({ stats }: Sighting): boolean {
 }
 
 /** What a draft is made of is still somewhere else: whoever has it makes another. */
-async function clearDrafts(project: string, shelf: Shelf): Promise<void> {
-  for (const name of await readdir(shelfDir(project, shelf)).catch(() => [])) {
-    const draft = DRAFT.test(name) ? await sight(join(shelfDir(project, shelf), name)) : null;
+async function clearDrafts(folder: string, pattern: RegExp): Promise<void> {
+  for (const name of await readdir(folder).catch(() => [])) {
+    const draft = pattern.test(name) ? await sight(join(folder, name)) : null;
     if (draft !== null && !isAtWork(draft)) await rm(draft.path, { force: true });
   }
 }

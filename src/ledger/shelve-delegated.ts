@@ -29,16 +29,22 @@ export async function clearAway(task: TaskFile, { fingerprint }: Marker): Promis
   await removeMarker(task);
 }
 
-/** It is claimed before it is removed: a version that is saved in this very moment stays. */
+/**
+ * It is claimed before it is removed: a version that is saved in this very moment stays. Where a claim of another task
+ * has the place, there is no telling.
+ */
 async function removeSubmitted(task: TaskFile, submitted: string): Promise<void> {
-  const waiting = await sight(taskPath(task));
-  if (waiting !== null && fingerprint(waiting) === submitted) await claimAsItIs(task).catch(ignoreMissing);
-  const claimed = await sight(claimedPath(task));
-  if (claimed === null) return;
-  if (fingerprint(claimed) === submitted) await rm(claimedPath(task), { force: true });
-  else await unclaim(task);
+  const isSubmitted = async (path: string) => {
+    const sighting = await sight(path);
+    return sighting !== null && fingerprint(sighting) === submitted;
+  };
+  const isClaimed = (await isSubmitted(taskPath(task))) ? await claimAsItIs(task).catch(ignoreMissing) : null;
+  if (isClaimed === false) await rm(taskPath(task), { force: true });
+  if (await isSubmitted(claimedPath(task))) await rm(claimedPath(task), { force: true });
+  else if (isClaimed === true) await unclaim(task);
 }
 
-function ignoreMissing(error: unknown): void {
-  if (!isSystemError(error, "ENOENT")) throw error;
+function ignoreMissing(error: unknown): null {
+  if (isSystemError(error, "ENOENT")) return null;
+  throw error;
 }

@@ -66,6 +66,16 @@ test("a draft of an end that did not come goes, once nobody can be at it any mor
   expect(readdirSync(shelf("failed"))).toEqual(["x.md"]);
 });
 
+test("so does the draft of a marker or of an added task; what an author hides in the inbox stays", async () => {
+  const drafts = [`.${RUN}.draft`, ".0b0ffbc5-0a6a-4fd0-9b0b-2b3e8c1f6f3a.draft"];
+  for (const name of [...drafts, ".mine.draft", ".x.md"]) writeFileSync(inbox(name), "Do it.");
+  await endCutShort(project);
+  expect(readdirSync(inbox())).toHaveLength(4);
+  later();
+  await endCutShort(project);
+  expect(readdirSync(inbox()).toSorted()).toEqual([".mine.draft", ".x.md"]);
+});
+
 test("a project without an inbox has nothing to end", async () => {
   rmSync(project, { recursive: true });
   mkdirSync(project);

@@ -94,6 +94,14 @@ describe("a delegated task that is over", () => {
     expect(read("done", "x-3.md").split("\n\n<!-- ccl-queue")[0]).toBe("\uFEFF---\r\ntitle: ä\r\n---\r\nMach es. 🦊");
   });
 
+  test("leaves alone what another run has claimed under its name", async () => {
+    writeFileSync(at("inbox", "x.md.dispatched"), "Another one.\n");
+    await shelve();
+    expect(names("inbox")).toEqual(["x.md.dispatched"]);
+    expect(read("inbox", "x.md.dispatched")).toBe("Another one.\n");
+    expect(read("done", "x.md")).toContain(TEXT);
+  });
+
   test("never takes the name of another file", async () => {
     mkdirSync(at("done"));
     writeFileSync(at("done", "x.md"), "from before");
@@ -128,12 +136,12 @@ describe("a file that is not what was submitted any more", () => {
     expect(read("done", "x.md")).toContain(TEXT);
   });
 
-  test("goes back to its name, where a crash left it claimed", async () => {
+  test("stays claimed, where a crash left it so: the sweep gives back what is no run's", async () => {
     renameSync(at("inbox", "x.md"), at("inbox", "x.md.dispatched"));
     appendFileSync(at("inbox", "x.md.dispatched"), "And more.\n");
     await shelve();
-    expect(names("inbox")).toEqual(["x.md"]);
-    expect(read("inbox", "x.md")).toBe(`${TEXT}And more.\n`);
+    expect(names("inbox")).toEqual(["x.md.dispatched"]);
+    expect(read("inbox", "x.md.dispatched")).toBe(`${TEXT}And more.\n`);
   });
 });
 
