@@ -8,6 +8,8 @@ import type { LocalPayload } from "../../queue/payload.ts";
 import type { RunParts } from "./parts.ts";
 import { type RunRecord, taskOf } from "./record.ts";
 
+type StandingParts = Pick<RunParts, "queues" | "fetcher" | "events">;
+
 /** Whoever fetches a job whose file is another's puts it back within this. */
 const PASSING_MS = 1_000;
 
@@ -15,26 +17,22 @@ const PASSING_MS = 1_000;
  * Whether a run's task is still its own. Whoever takes a task over gives its claim back before its job, so a job that
  * waits while the claim stands was set back with Redis: it is held again, and one that Redis has lost is made anew.
  */
-export async function isStillOurs(parts: RunParts, record: RunRecord): Promise<boolean> {
-  const standing = await parts.fetcher.standing(record.job, record.id);
-  if (standing === "ours") return true;
-  const claimed = await isClaimed(taskOf(record));
-  if (standing === "elsewhere") return claimed && (await wasPassing(parts, record));
-  if (claimed) return await restore(parts, record);
+export async function isStillOurs(parts: StandingParts, record: RunRecord): Promise<boolean> {
+  const look = async () => await parts.fetcher.standing(record.job, record.id);
+  const isStillClaimed = async () => await isClaimed(taskOf(record));
+  let standing = await look();
+  if (standing === "elsewhere" && (await isStillClaimed())) {
+    // Somebody else has the job, to put it back at once or to run it, or Redis has just lost it.
+    await sleep(PASSING_MS);
+    standing = await look();
+  }
+  if (standing === "ours" || standing === "elsewhere") return standing === "ours";
+  if (await isStillClaimed()) return await restore(parts, record);
   return standing === "unknown";
 }
 
-/** Somebody else has the job: to put it back at once, or to run it. */
-async function wasPassing(parts: RunParts, record: RunRecord): Promise<boolean> {
-  await sleep(PASSING_MS);
-  const standing = await parts.fetcher.standing(record.job, record.id);
-  return standing === "waiting" && (await isClaimed(taskOf(record)))
-    ? await restore(parts, record)
-    : standing === "ours";
-}
-
 /** What cannot be read of the file any more is not needed to end its run. */
-async function restore({ queues, fetcher, events }: RunParts, record: RunRecord): Promise<boolean> {
+async function restore({ queues, fetcher, events }: StandingParts, record: RunRecord): Promise<boolean> {
   const task = taskOf(record);
   const payload = await payloadOf(record);
   if (payload === null) return true;
