@@ -4,6 +4,8 @@ import { type FileHandle, lstat, open, stat } from "node:fs/promises";
 /** follow = the file may be behind a link. */
 type Links = "follow" | "refuse";
 
+/** Most files are small, and many are read at once. */
+const FIRST_BYTES = 4 * 1024;
 const CHUNK_BYTES = 64 * 1024;
 const { O_RDONLY, O_NONBLOCK, O_NOFOLLOW } = constants;
 
@@ -35,7 +37,8 @@ export async function readRegular(path: string, maxBytes: number, links: Links =
 async function readUpTo(handle: FileHandle, maxBytes: number): Promise<Buffer | null> {
   const chunks: Buffer[] = [];
   for (let size = 0; size <= maxBytes; ) {
-    const { bytesRead, buffer } = await handle.read({ buffer: Buffer.allocUnsafe(CHUNK_BYTES), position: null });
+    const length = size === 0 ? FIRST_BYTES : CHUNK_BYTES;
+    const { bytesRead, buffer } = await handle.read({ buffer: Buffer.allocUnsafe(length), position: null });
     if (bytesRead === 0) return Buffer.concat(chunks);
     chunks.push(buffer.subarray(0, bytesRead));
     size += bytesRead;

@@ -55,7 +55,7 @@ describe("a task that is added", () => {
     await hold();
     for (const priority of ["low", "critical", "default", "high"] as const)
       await add({ text: "Do it.\n", name: priority, priority });
-    await until("all wait", async () => (await tasks()).total === 4);
+    await until("all wait", () => queue.events.filter(({ type }) => type === "routed").length === 4);
     expect((await tasks()).tasks.map(({ name }) => name)).toEqual(["critical.md", "high.md", "default.md", "low.md"]);
   });
 

@@ -178,7 +178,7 @@ describe("a waiting task follows its file", () => {
     await queue.drop("x.md", "agent: work 1s\nagent: fail server_error first\n");
     await until("it runs", async () => (await promptsRun()).length === 1);
     await queue.drop("x.md", "agent: fail server_error second\n");
-    expect(await queue.settled("done", 2)).toEqual(["x-2.md", "x.md"]);
+    expect(await queue.settled("done", 2, 25_000)).toEqual(["x-2.md", "x.md"]);
     for (const [name, text] of [
       ["x.md", "second"],
       ["x-2.md", "first"],

@@ -14,14 +14,19 @@ import type { RunRecord } from "./record.ts";
 import { seeRun } from "./see.ts";
 import { isStillOurs } from "./standing.ts";
 
+/** What holds a task's file: a run, and what it knows the file by. */
+interface Hand {
+  readonly known: string | null;
+}
+
 /** How soon a job is tried again that could not even be prepared. */
 const PREPARE_RETRY_MS = 5_000;
 
 /** The runs of this host. Each carries a job through one attempt in a reserved session: prepare, launch, see, finish. */
 export class LocalRuns {
   readonly #parts: RunParts;
-  /** The tasks whose files are in our hands, and what their files are known by. */
-  readonly #running = new Map<string, string | null>();
+  /** The tasks whose files are in our hands, and in which: an old run of a task may end after the next has begun. */
+  readonly #running = new Map<string, Hand>();
   /** The runs that are watched, by their ids, and what ends the watch. */
   readonly #watched = new Map<string, { readonly record: RunRecord; readonly lost: AbortController }>();
   /** The jobs that we held at the last look though none of our runs was theirs. */
@@ -40,15 +45,16 @@ export class LocalRuns {
   async holds(task: TaskFile): Promise<boolean> {
     if (this.#isRunning(task)) return true;
     const known = await knownBy(task);
-    if (known === null || ![...this.#running.values()].includes(known)) return false;
+    const hand = [...this.#running.values()].find((one) => one.known === known);
+    if (known === null || hand === undefined) return false;
     for (const { record } of this.#watched.values())
-      if (this.#running.get(taskKey(record)) === known) await this.#follow(record, task);
+      if (this.#running.get(taskKey(record)) === hand) await this.#follow(record, task, hand);
     return true;
   }
 
-  async #follow(record: RunRecord, { project }: TaskFile): Promise<void> {
+  async #follow(record: RunRecord, { project }: TaskFile, hand: Hand): Promise<void> {
     if (!(await isProjectGone(record))) return;
-    this.#running.set(taskKey({ ...record, project }), this.#running.get(taskKey(record)) ?? null);
+    this.#running.set(taskKey({ ...record, project }), hand);
     record.project = project;
     await this.#parts.store.save(record);
     // Its job is known by the file's place: it is made anew for the new one.
@@ -146,14 +152,13 @@ export class LocalRuns {
   }
 
   async #holding(task: TaskFile, known: string | null, run: () => Promise<void>): Promise<void> {
-    const key = taskKey(task);
-    this.#running.set(key, known);
+    const hand = { known };
+    this.#running.set(taskKey(task), hand);
     try {
       await run();
     } finally {
       // It may have followed its project to another name.
-      for (const [held, by] of this.#running)
-        if (held === key || (by !== null && by === known)) this.#running.delete(held);
+      for (const [key, by] of this.#running) if (by === hand) this.#running.delete(key);
     }
   }
 }
