@@ -1,10 +1,10 @@
-import { readdir, rm } from "node:fs/promises";
+import { mkdir, readdir, rm } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { isSystemError, QueueError } from "../core/errors.ts";
 import { parseRunId } from "../core/id.ts";
 import { type TaskFile, taskLabel } from "../core/task.ts";
 import { readFooter } from "../ledger/footer.ts";
-import { isTaskName, SHELVES, shelfDir, taskPath } from "../ledger/layout.ts";
+import { inboxDir, isTaskName, SHELVES, shelfDir, taskPath } from "../ledger/layout.ts";
 import { placeNew } from "../ledger/place-new.ts";
 import { readOriginal } from "../ledger/read-task.ts";
 import { listProjects, type ProjectSet } from "../producers/projects.ts";
@@ -59,6 +59,7 @@ export async function retryAll(projects: readonly string[]): Promise<{ task: Tas
 
 /** It stands in both folders for a moment; of two who do this at once, both mean the same new file. */
 async function putBack({ path, task }: Shelved): Promise<string> {
+  await mkdir(inboxDir(task.project), { recursive: true });
   const back = await placeNew(path, taskPath(task));
   await rm(path, { force: true });
   return back;

@@ -86,6 +86,11 @@ function asidePath({ project, name }: TaskFile): string {
   return join(inboxDir(project), `.${name}${ASIDE_SUFFIX}`);
 }
 
+/** Whether the end of a run has a task's file: then it is that run's to end, whatever Redis says. */
+export async function isTaken(task: TaskFile, run: string): Promise<boolean> {
+  return (await sight(takenPath(task, run))) !== null;
+}
+
 /** Where the end of a run has a task's file while it finalises it. */
 function takenPath({ project }: TaskFile, run: string): string {
   return join(inboxDir(project), `.${run}.taken`);

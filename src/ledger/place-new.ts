@@ -1,14 +1,13 @@
 import { constants } from "node:fs";
-import { copyFile, link, lstat, mkdir, readlink, symlink } from "node:fs/promises";
-import { dirname } from "node:path";
+import { copyFile, link, lstat, readlink, symlink } from "node:fs/promises";
 import { isSystemError } from "../core/errors.ts";
 
 /**
  * Gives a file a second name, a new one: x.md, else x-2.md, x-3.md … Nothing is ever overwritten. A name that is
- * this very file's already, from before a crash, is taken for the new one. Returns the path.
+ * this very file's already, from before a crash, is taken for the new one. Returns the path. The folder has to be there:
+ * one that is not belongs to a project that was moved away, and is not made anew.
  */
 export async function placeNew(from: string, to: string): Promise<string> {
-  await mkdir(dirname(to), { recursive: true });
   for (let copy = 1; ; copy += 1) {
     const path = numbered(to, copy);
     try {

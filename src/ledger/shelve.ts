@@ -22,13 +22,16 @@ export type RunFooter = Footer & { readonly run: string };
  */
 export async function shelveClaimed(task: TaskFile, shelf: Shelf, footer: Footer): Promise<string> {
   const claimed = claimedPath(task);
+  let isThere = true;
   const path = await shelve(task, shelf, footer, async (draft) => {
     await fillFrom(task, claimed, draft, footer).catch(async (error: unknown) => {
       ignoreMissing(error);
+      isThere = false;
       await writeFile(draft, renderFooter(footer), { flush: true });
     });
   });
-  await clear(task, claimed);
+  // A claim that is there by now is another one.
+  if (isThere) await clear(task, claimed);
   return path;
 }
 

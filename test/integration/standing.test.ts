@@ -1,4 +1,4 @@
-import { mkdir, writeFile } from "node:fs/promises";
+import { mkdir, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, beforeEach, expect, test } from "vitest";
@@ -46,6 +46,14 @@ test("a run whose job was somebody else's for a moment is still ours", async () 
   await sleep(300);
   await lock("t");
   expect(await answer).toBe(true);
+});
+
+test("a run that has begun to end its task goes on with it, though a Redis that was set back lets it wait", async () => {
+  const inbox = join(record.project, ".agent-queue", "inbox");
+  await rename(join(inbox, "x.md.dispatched"), join(inbox, `.${record.id}.taken`));
+  await bare.local.putBack(JOB);
+  expect(await standing()).toBe("waiting");
+  expect(await ask()).toBe(true);
 });
 
 test("a run whose job Redis loses while it is asked for is known again", async () => {

@@ -44,10 +44,11 @@ describe.each([
     expect(readFileSync(join(here, "draft"), "utf8")).toBe("Do it.");
   });
 
-  test("in a folder that is made for it", async () => {
+  test("in no folder that is made for it", async () => {
     const [here, there] = [tempDir(), tempDir(disk)];
     writeFileSync(join(here, "draft"), "Do it.");
-    expect(await placeNew(join(here, "draft"), join(there, "a", "b", "x.md"))).toBe(join(there, "a", "b", "x.md"));
+    await expect(placeNew(join(here, "draft"), join(there, "a", "x.md"))).rejects.toMatchObject({ code: "ENOENT" });
+    expect(readdirSync(there)).toEqual([]);
   });
 
   test("that overwrites nothing", async () => {

@@ -3,7 +3,7 @@ import { isSystemError, QueueError } from "../../core/errors.ts";
 import type { Spent } from "../../core/events.ts";
 import { failureOf } from "../../core/outcome.ts";
 import { judge, type Verdict } from "../../core/verdict.ts";
-import { unclaim } from "../../ledger/claim.ts";
+import { hasInbox, unclaim } from "../../ledger/claim.ts";
 import { claimedPath } from "../../ledger/layout.ts";
 import { type RunFooter, shelveClaimed, takeAndShelve } from "../../ledger/shelve.ts";
 import { spentOf } from "../../ledger/spent.ts";
@@ -136,7 +136,7 @@ async function shelve(run: EndedRun, shelf: "done" | "failed"): Promise<Shelved 
     const isAway = error instanceof QueueError && error.code === "PROJECT_AWAY";
     if (!isMissing && !isAway) throw error;
     if (await run.absence.isTakenAway(task)) return null;
-    if (isAway) throw error;
+    if (isAway || !(await hasInbox(task))) throw error;
     return await shelveClaimed(task, shelf, footer);
   });
   return path === null ? null : { path, by: run.record.session, spent: spentOf(footer) };

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { parseRunId } from "../../core/id.ts";
-import { isClaimed } from "../../ledger/claim.ts";
+import { isClaimed, isTaken } from "../../ledger/claim.ts";
 import { fingerprint, sight } from "../../ledger/completeness.ts";
 import { claimedPath } from "../../ledger/layout.ts";
 import { readClaimed } from "../../ledger/read-task.ts";
@@ -18,6 +18,7 @@ const PASSING_MS = 1_000;
  * waits while the claim stands was set back with Redis: it is held again, and one that Redis has lost is made anew.
  */
 export async function isStillOurs(parts: StandingParts, record: RunRecord): Promise<boolean> {
+  if (await isTaken(taskOf(record), record.id)) return true;
   const look = async () => await parts.fetcher.standing(record.job, record.id);
   const isStillClaimed = async () => await isClaimed(taskOf(record));
   let standing = await look();
