@@ -1,18 +1,17 @@
 import { execFile, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
+import { cpuMsOf } from "./queue/process.js";
 import { openSandbox } from "./sandbox.js";
 
 const path = (/** @type {string} */ file) => fileURLToPath(new URL(file, import.meta.url));
 const MAIN = path("../dist/main.js");
 const AGENT = path("../demo/agent.js");
 const POLL_MS = 250;
-/** The kernel counts a process's time in hundredths of a second. */
-const TICK_MS = 10;
 
 /**
  * The program itself with so many sessions at work and the other tasks waiting. Close it in any case.
@@ -60,7 +59,7 @@ export async function openFleet({ sessions, tasks }) {
   };
   try {
     const id = await allThere(get, sessions, tasks);
-    return { id, get, close, cpuMs: () => cpuMs(daemon.pid ?? 0), watch: async () => await watch(url), command };
+    return { id, get, close, cpuMs: () => cpuMsOf(daemon.pid ?? 0), watch: async () => await watch(url), command };
   } catch (error) {
     await close();
     throw error;
@@ -95,15 +94,4 @@ async function watch(url) {
     for await (const _ of stream.body ?? []);
   })().catch(() => {});
   return () => stop.abort();
-}
-
-/** The time that a process has spent, its own and the system's for it. @param {number} pid */
-function cpuMs(pid) {
-  const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
-  const [utime = 0, stime = 0] = stat
-    .slice(stat.lastIndexOf(")") + 2)
-    .split(" ")
-    .slice(11, 13)
-    .map(Number);
-  return (utime + stime) * TICK_MS;
 }

@@ -4,7 +4,7 @@ import { createServer, type RequestListener, type Server } from "node:http";
 import { connect } from "node:net";
 import { hostname } from "node:os";
 import { join } from "node:path";
-import { type ErrorCode, isSystemError, QueueError } from "./core/errors.ts";
+import { type ErrorCode, ignoreMissing, isSystemError, QueueError } from "./core/errors.ts";
 import type { Service } from "./core/service.ts";
 import { socketPath } from "./core/socket-path.ts";
 
@@ -110,10 +110,6 @@ export const starting: RequestListener = (_request, response) => {
   const code: ErrorCode = "DAEMON_STARTING";
   response.end(JSON.stringify({ code, detail: "the daemon is starting" }));
 };
-
-function ignoreMissing(error: unknown): void {
-  if (!isSystemError(error, "ENOENT")) throw error;
-}
 
 async function answers(path: string): Promise<boolean> {
   return await new Promise((resolve) => {

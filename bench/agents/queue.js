@@ -1,16 +1,15 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdirSync, readFileSync, renameSync, utimesSync, writeFileSync } from "node:fs";
+import { mkdirSync, renameSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
+import { cpuMsOf } from "../queue/process.js";
 import { openSandbox } from "../sandbox.js";
 import { until } from "./until.js";
 
 const MAIN = fileURLToPath(new URL("../../dist/main.js", import.meta.url));
 const DRAFT_AGE_MS = 1_000;
-/** The kernel counts a process's time in hundredths of a second. */
-const TICK_MS = 10;
 
 /** @typedef {Awaited<ReturnType<typeof openQueue>>} Queue */
 
@@ -71,7 +70,7 @@ export async function openQueue({ sessions, agent, signal }) {
     rest,
     close,
     runs: join(dir, "state", "runs"),
-    cpuMs: () => cpuMs(daemon.pid ?? 0),
+    cpuMs: () => cpuMsOf(daemon.pid ?? 0),
     /** @param {readonly Draft[]} drafts */
     drop: (drafts) => drop(inbox, drafts),
   };
@@ -102,15 +101,4 @@ function urlIn(log) {
     url ??= /http:[^"\s]+/.exec(line)?.[0].replace(/\/$/, "") ?? null;
   });
   return () => url;
-}
-
-/** The time that a process has spent, its own and the system's for it. @param {number} pid */
-function cpuMs(pid) {
-  const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
-  const [utime = 0, stime = 0] = stat
-    .slice(stat.lastIndexOf(")") + 2)
-    .split(" ")
-    .slice(11, 13)
-    .map(Number);
-  return (utime + stime) * TICK_MS;
 }

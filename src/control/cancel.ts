@@ -1,5 +1,5 @@
 import { rm } from "node:fs/promises";
-import { isSystemError, QueueError } from "../core/errors.ts";
+import { ignoreMissing, QueueError } from "../core/errors.ts";
 import { cancellationId, type EarlierRuns } from "../core/id.ts";
 import { type TaskFile, taskLabel } from "../core/task.ts";
 import { fingerprint, type Sighting, sight } from "../ledger/completeness.ts";
@@ -37,9 +37,4 @@ export async function cancelTask(task: TaskFile, earlier: EarlierRuns | null): P
 async function removeOtherName(task: TaskFile, taken: Sighting): Promise<void> {
   const waiting = await sight(taskPath(task));
   if (waiting !== null && fingerprint(waiting) === fingerprint(taken)) await rm(taskPath(task), { force: true });
-}
-
-function ignoreMissing(error: unknown): null {
-  if (isSystemError(error, "ENOENT")) return null;
-  throw error;
 }

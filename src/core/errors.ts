@@ -94,3 +94,9 @@ export function messageOf(error: unknown): string {
 export function isSystemError(error: unknown, ...codes: string[]): error is NodeJS.ErrnoException {
   return error instanceof Error && "code" in error && typeof error.code === "string" && codes.includes(error.code);
 }
+
+/** For `catch`: what is not there is null, and every other error is thrown on. */
+export function ignoreMissing(error: unknown): null {
+  if (isSystemError(error, "ENOENT")) return null;
+  throw error;
+}

@@ -1,6 +1,6 @@
 import { lstat, readdir, rename, rm, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { isSystemError } from "../core/errors.ts";
+import { ignoreMissing, isSystemError } from "../core/errors.ts";
 import type { TaskFile } from "../core/task.ts";
 import { fingerprint, isComplete, sight } from "./completeness.ts";
 import { claimedPath, inboxDir, isTaskName, taskPath } from "./layout.ts";
@@ -94,10 +94,6 @@ export async function isTaken(task: TaskFile, run: string): Promise<boolean> {
 /** Where the end of a run has a task's file while it finalises it. */
 function takenPath({ project }: TaskFile, run: string): string {
   return join(inboxDir(project), `.${run}.taken`);
-}
-
-function ignoreMissing(error: unknown): void {
-  if (!isSystemError(error, "ENOENT")) throw error;
 }
 
 /** Whether a claimed task was taken back: its claim was removed from an inbox that is still there. */

@@ -1,5 +1,5 @@
 import { rm } from "node:fs/promises";
-import { isSystemError } from "../core/errors.ts";
+import { ignoreMissing } from "../core/errors.ts";
 import type { TaskFile } from "../core/task.ts";
 import { claimAsItIs, unclaim } from "./claim.ts";
 import { fingerprint, sight } from "./completeness.ts";
@@ -42,9 +42,4 @@ async function removeSubmitted(task: TaskFile, submitted: string): Promise<void>
   if (isClaimed === false) await rm(taskPath(task), { force: true });
   if (await isSubmitted(claimedPath(task))) await rm(claimedPath(task), { force: true });
   else if (isClaimed === true) await unclaim(task);
-}
-
-function ignoreMissing(error: unknown): null {
-  if (isSystemError(error, "ENOENT")) return null;
-  throw error;
 }

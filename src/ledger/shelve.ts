@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import { constants } from "node:fs";
 import { appendFile, copyFile, lstat, mkdir, open, rename, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { isSystemError, QueueError } from "../core/errors.ts";
+import { ignoreMissing, isSystemError, QueueError } from "../core/errors.ts";
 import type { TaskFile } from "../core/task.ts";
 import { writeTrouble } from "../core/write-trouble.ts";
 import { claimAsItIs, hasInbox } from "./claim.ts";
@@ -195,11 +195,6 @@ function shortened(name: string): string {
     short += character;
   }
   return `${short}….md`;
-}
-
-function ignoreMissing(error: unknown): null {
-  if (isSystemError(error, "ENOENT")) return null;
-  throw error;
 }
 
 function unlessThere(task: TaskFile, error: unknown): void {

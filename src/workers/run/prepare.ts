@@ -1,6 +1,6 @@
 import { createHash, randomUUID } from "node:crypto";
 import type { Config } from "../../config/config.ts";
-import { isSystemError } from "../../core/errors.ts";
+import { ignoreMissing } from "../../core/errors.ts";
 import { runId } from "../../core/id.ts";
 import type { Priority } from "../../core/task.ts";
 import { claim, unclaim } from "../../ledger/claim.ts";
@@ -101,11 +101,6 @@ async function reject(parts: RunParts, record: RunRecord, reason: string): Promi
 async function cancelled({ fetcher, events }: RunParts, record: RunRecord): Promise<void> {
   await fetcher.complete(record.job, cancelledEnding);
   events.emit({ type: "cancelled", task: taskOf(record), id: record.job });
-}
-
-function ignoreMissing(error: unknown): null {
-  if (isSystemError(error, "ENOENT")) return null;
-  throw error;
 }
 
 /** A Redis that was set back gives out the numbers of runs that there were: the next free one is kept with the job. */
