@@ -112,7 +112,7 @@ function resultOf({ full, empty, pass, node }, { files, seen }) {
     notes: [
       `The inbox holds ${files} files, all of which have jobs; the start is over with its first sweep.`,
       `Taken off are ${start} ms for a start with an empty inbox here, and ${nothing} ms for \`node -e 0\` there.`,
-      "The daemon also reads each file, for what it says may have changed; the other process does not.",
+      "The daemon reads no file that is as its job knows it; Redis compares the two.",
     ],
   };
 }

@@ -15,7 +15,7 @@ export const benchmark = {
   against: "node -e 0",
   async run({ size, signal }) {
     const { rounds, waiting } = SIZES[size];
-    const fleet = await openFleet({ sessions: 1, tasks: 1 + waiting });
+    const fleet = await openFleet({ sessions: 1, tasks: 1 + waiting, done: 0 });
     try {
       await measureRound(fleet);
       const measured = [];

@@ -12,18 +12,22 @@ const path = (/** @type {string} */ file) => fileURLToPath(new URL(file, import.
 const MAIN = path("../dist/main.js");
 const AGENT = path("../demo/agent.js");
 const POLL_MS = 250;
+const TAGGED = "---\ntags: [night]\n---\n";
 
 /**
- * The program itself with so many sessions at work and the other tasks waiting. Close it in any case.
- * @param {{ sessions: number, tasks: number }} size
+ * The program itself with so many sessions at work, the other tasks waiting, every tenth of them with the tag `night`,
+ * and some more that are done. Close it in any case.
+ * @param {{ sessions: number, tasks: number, done: number }} size
  */
-export async function openFleet({ sessions, tasks }) {
+export async function openFleet({ sessions, tasks, done }) {
   const sandbox = openSandbox();
   const { dir, env } = sandbox;
   const inbox = join(dir, "projects", "alpha", ".agent-queue", "inbox");
   mkdirSync(inbox, { recursive: true });
+  for (let task = 0; task < done; task += 1)
+    writeFileSync(join(inbox, `done-${task}.md`), "---\npriority: critical\n---\nDo it.\nagent: work 1ms\n");
   for (let task = 0; task < tasks; task += 1)
-    writeFileSync(join(inbox, `task-${task}.md`), "Do it.\nagent: work 30m\n");
+    writeFileSync(join(inbox, `task-${task}.md`), `${task % 10 === 0 ? TAGGED : ""}Do it.\nagent: work 30m\n`);
   const config = join(dir, "ccl-queue.yaml");
   const settings = {
     state_dir: join(dir, "state"),
@@ -58,7 +62,7 @@ export async function openFleet({ sessions, tasks }) {
     await sandbox.close();
   };
   try {
-    const id = await allThere(get, sessions, tasks);
+    const id = await allThere(get, sessions, tasks + done);
     return { id, get, close, cpuMs: () => cpuMsOf(daemon.pid ?? 0), watch: async () => await watch(url), command };
   } catch (error) {
     await close();

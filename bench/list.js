@@ -17,4 +17,5 @@ export const BENCHMARKS = {
 export const PROGRAMS = {
   operate: async () => await import("./operate.js"),
   endurance: async () => await import("./endurance.js"),
+  "redis-kills": async () => await import("./redis-kills.js"),
 };

@@ -37,7 +37,7 @@ export const benchmark = {
         { what: "other tasks launched before a critical one", value: ahead, is: "at most", limit: 0, unit: "tasks" },
       ],
       notes: [
-        `The agent stays open after its Stop, as Claude Code does, so that between two waves at least 1 s is waited on purpose: without it, ${(makespanS - 2).toFixed(1)} s.`,
+        `The agent stays open after its Stop, as Claude Code does, so that between two waves at least half a second is waited on purpose: without it, ${(makespanS - 1).toFixed(1)} s.`,
         `A utilisation of ${utilisation.toFixed(0)} %, of at most ${utilisationAtBest(count + CRITICAL[size], sessions)} % as the last wave fills 3 sessions of 10.`,
         "What it replaces: there, a critical task dropped behind 20 others with all sessions busy ran as the last of the 21.",
         "One round, as it takes so long.",

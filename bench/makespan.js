@@ -64,7 +64,7 @@ function boundsOf(waves, ideal) {
 function notesOf(ended) {
   const times = `${ended?.makespanS.toFixed(1)} s, a utilisation of ${ended?.utilisation.toFixed(0)} %`;
   return [
-    "The agent stays open after its Stop, as Claude Code does: its session is free 1 s later at the soonest, as a task in the background would wake it again. That is 3 s of the makespan.",
+    "The agent stays open after its Stop, as Claude Code does: its session is free half a second later at the soonest, as a task in the background would wake it again. That is 1.5 s of the makespan.",
     `With an agent that ends by itself after its Stop, measured once: ${times}.`,
     "What it replaces: the earlier dispatcher took 105.7 s and 106.1 s for the same, with a utilisation of 11.4 % and 11.3 %.",
     "Three rounds, as one takes so long.",

@@ -18,9 +18,31 @@ const LIMIT_MS = 300;
 const LIMIT_CPU = 0.1;
 /** With one sweep of the inboxes in it. */
 const CPU_MS = 60_000;
-const PAGES = ["/", "/tasks", "/api/tasks", "/api/tasks?project=alpha", "/api/overview", "/api/sessions"];
-const MORE_PAGES = ["/watchdog/status", "/metrics", "/queues/", "/queues/api/queues?activeQueue=local&page=1"];
-const COMMANDS = [["list"], ["status"], ["sessions"], ["show", "task-77.md"], ["logs", "task-77.md"]];
+/** Some are over, so that their lists are read too. */
+const DONE = 200;
+const PAGES = [
+  "/",
+  "/tasks",
+  "/tasks?state=done",
+  "/tasks?project=alpha",
+  "/tasks?tag=night",
+  "/queues/",
+  "/openapi.json",
+];
+const TASKS = ["", "?project=alpha", "?tag=night", "?state=done"].map((query) => `/api/tasks${query}`);
+const STATUS = ["overview", "status", "sessions", "hosts", "delegated/status"].map((name) => `/api/${name}`);
+const MORE_PAGES = ["/watchdog/status", "/metrics", "/queues/api/queues?activeQueue=local&page=1"];
+/** But `doctor`, which starts Claude Code, and what goes on until somebody ends it. */
+const COMMANDS = [
+  ...[
+    ["list"],
+    ["list", "--all"],
+    ["list", "--project", "alpha"],
+    ["list", "--tag", "night"],
+    ["list", "--state", "done"],
+  ],
+  ...[["status"], ["status", "--all"], ["sessions"], ["show", "task-77.md"], ["logs", "task-77.md"]],
+];
 
 const { values } = parseArgs({
   options: {
@@ -31,9 +53,11 @@ const { values } = parseArgs({
   },
 });
 
-const fleet = await openFleet({ sessions: SESSIONS, tasks: SESSIONS + Number(values.waiting) });
+const fleet = await openFleet({ sessions: SESSIONS, tasks: SESSIONS + Number(values.waiting), done: DONE });
 try {
-  const tasks = await measure([...PAGES, ...MORE_PAGES, `/tasks/${fleet.id}`], Number(values.rounds));
+  const one = [`/tasks/${fleet.id}`, `/api/tasks/${fleet.id}`, `/api/tasks/${fleet.id}/log`];
+  const pages = [...PAGES, ...TASKS, ...STATUS, ...MORE_PAGES, ...one];
+  const tasks = await measure(pages, [...COMMANDS, ["show", fleet.id.slice(0, 5)]], Number(values.rounds));
   const alone = await cpu();
   const stop = await fleet.watch();
   const watched = await cpu();
@@ -43,8 +67,8 @@ try {
   await fleet.close();
 }
 
-/** @param {string[]} pages @param {number} rounds */
-async function measure(pages, rounds) {
+/** @param {string[]} pages @param {string[][]} commands @param {number} rounds */
+async function measure(pages, commands, rounds) {
   /** @type {Record<string, number[]>} */
   const samples = {};
   /** @param {string} name @param {() => Promise<unknown>} act */
@@ -56,7 +80,7 @@ async function measure(pages, rounds) {
   for (let round = 0; round < rounds; round += 1) {
     await time("node -e 0", async () => await promisify(execFile)(process.execPath, ["-e", "0"]));
     for (const page of pages) await time(`GET ${page}`, async () => await fleet.get(page));
-    for (const command of COMMANDS) await time(command.join(" "), async () => await fleet.command(command));
+    for (const command of commands) await time(command.join(" "), async () => await fleet.command(command));
   }
   return samples;
 }

@@ -21,7 +21,7 @@ export function plotBounds(all) {
   const scale = (WIDTH - LABELS - MARGIN) / MOST;
   const height = bars.length * BAR + 2 * MARGIN;
   const limit = LABELS + scale;
-  return svg(WIDTH, height, [
+  return svg("How much of each bound is used up", WIDTH, height, [
     ...bars.flatMap(({ label, used, holds: isGood }, index) => {
       const y = MARGIN + index * BAR;
       const width = Math.max(1, Math.min(MOST, used) * scale);
@@ -47,7 +47,7 @@ export function plotCurves(curves) {
       height - MARGIN - (y / mostY) * (height - 2 * MARGIN),
     ]);
   const [first] = curves;
-  return svg(WIDTH, height, [
+  return svg("What a pool's size costs", WIDTH, height, [
     `<path d="M${MARGIN},${MARGIN} V${height - MARGIN} H${WIDTH - LABELS}" fill="none" stroke="${COLOURS.line}"/>`,
     `<text x="${WIDTH - LABELS}" y="${height - 12}" text-anchor="end" ${STYLE}>${escaped(first?.x ?? "")}, to ${mostX}</text>`,
     `<text x="${MARGIN}" y="${MARGIN - 14}" ${STYLE}>${escaped(first?.y ?? "")}, to ${mostY.toPrecision(3)}</text>`,
@@ -70,10 +70,10 @@ function usedOf({ value, is, limit }) {
   return limit === 0 ? value * MOST : value / limit;
 }
 
-/** @param {number} width @param {number} height @param {readonly string[]} parts */
-function svg(width, height, parts) {
+/** @param {string} title @param {number} width @param {number} height @param {readonly string[]} parts */
+function svg(title, width, height, parts) {
   const open = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}">`;
-  return `${[open, ...parts.map((part) => `  ${part}`), "</svg>"].join("\n")}\n`;
+  return `${[open, `  <title>${title}</title>`, ...parts.map((part) => `  ${part}`), "</svg>"].join("\n")}\n`;
 }
 
 /** @param {string} text */

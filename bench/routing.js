@@ -56,7 +56,7 @@ function resultOf({ ours, theirs, adds }) {
     theirs,
     bounds: [{ what: "against theirs", value: percent, is: "at least", limit: LIMIT_PERCENT, unit: "%" }],
     notes: [
-      `A round is ${SIZES.whole.jobs} tasks. One is routed at a time, as in the daemon: its job is taken from one queue, and another is added to the next.`,
+      `A round is ${SIZES.whole.jobs} tasks. One is under way at a time, as in the daemon, so that they keep their order: a job is taken from one queue, and another is added to the next.`,
       `A BullMQ worker whose processor does nothing but one bare queue.add of the same payload does ${Math.round(Number(added))} tasks/s, which is ${addPercent.toFixed(0)} % of theirs.`,
     ],
   };

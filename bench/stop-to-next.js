@@ -8,8 +8,8 @@ const SIZES = {
   whole: { rounds: 5, backlog: 6, stayingBacklog: 3 },
   smoke: { rounds: 1, backlog: 3, stayingBacklog: 3 },
 };
-/** What a Stop has to stand for before it counts as the end, while the agent is there: SETTLE_MS of phase.ts. */
-const SETTLE_MS = 1_000;
+/** What a Stop has to stand for before it counts as the end, while the agent is there: IDLE_MS of settling.ts. */
+const SETTLE_MS = 500;
 const LIMIT_MS = 250;
 /** Long enough that the backlog waits when the first one stops. */
 const ENDS = /** @type {const} */ ({ after: "ends", startS: 0, workS: 0.2 });

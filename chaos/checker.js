@@ -23,6 +23,8 @@ import { tokenOf } from "./plans.js";
 
 /** Ends of a run that a fault can lead to, whatever the task says, once all attempts are used up. */
 const BY_FAULT = ["RUN_CRASHED", "RUN_TIMED_OUT", "RUN_NOT_SUBMITTED"];
+/** A daemon that ended so soon after an answer had not heard of it for sure. */
+const HEARD_MS = 2_000;
 /** An agent that lived on for so long after its work was done has told of it. */
 const TOLD_MS = 1_000;
 
@@ -65,10 +67,16 @@ const breach = (promise, token, detail) => ({ promise, token, detail });
 /** Each task is in one place in the end, and is over. @param {Drop} drop @param {Evidence} evidence */
 function placeOf({ token, canBeAbsent }, { files }) {
   const copies = files.filter(({ text }) => tokenOf(text) === token);
-  const places = copies.map(({ folder, name }) => `${folder}/${name}`).join(", ");
+  const places = copies.map(({ folder, name, text }) => `${folder}/${name} (${saidOf(text)})`).join(", ");
   if (copies.length > 1) return [breach("once", token, `it is in several places: ${places}`)];
   if (copies.length === 0) return canBeAbsent ? [] : [breach("not lost", token, "it is nowhere")];
   return copies.some(({ folder }) => folder === "inbox") ? [breach("over", token, `it is still there: ${places}`)] : [];
+}
+
+/** What a file's footer says of its end. @param {string} text */
+function saidOf(text) {
+  const { rows } = readFinished(text);
+  return ["ccl-queue", "run", "error", "provider", "finished"].map((name) => rows.get(name) ?? "-").join("; ");
 }
 
 /** What is over is the author's text, whole, and ended as somebody can witness. @param {import("./evidence.js").Found} file @param {Case} all */
@@ -139,11 +147,15 @@ function platformOf({ token, retriedAt }, { evidence, acceptedOf, attemptsAt }) 
   const jobs = acceptedOf(token);
   const keys = new Set(jobs.map(({ key }) => key));
   if (keys.size !== jobs.length) return [breach("one job", token, `the platform has two jobs for one key`)];
-  if (jobs.length > 1 + retriedAt.length)
-    return [breach("one job", token, `the platform has ${jobs.length} jobs: ${[...keys].join(", ")}`)];
-  return jobs.flatMap(({ key }) => {
+  // Of what it took without an answer that arrived, nobody can know.
+  const known = jobs.flatMap(({ key }) => {
     const last = evidence.answers.findLast((answer) => answer.key === key);
-    if (last === undefined || last.status >= 300) return [];
+    const isHeard = !evidence.stops.some((at) => last !== undefined && at >= last.at && at - last.at < HEARD_MS);
+    return last === undefined || last.status >= 300 || !isHeard ? [] : [{ key, last }];
+  });
+  if (known.length > 1 + retriedAt.length)
+    return [breach("one job", token, `the platform has ${known.length} jobs: ${[...keys].join(", ")}`)];
+  return known.flatMap(({ key, last }) => {
     const beside = attemptsAt(token).find(
       ({ startedAt }) => startedAt > last.at && !retriedAt.some((at) => at >= last.at && at <= startedAt),
     );

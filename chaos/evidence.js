@@ -20,6 +20,7 @@ import { folderOf, namesIn, PROJECTS } from "./places.js";
  * @property {readonly import("./attempts.js").Life[]} lives
  * @property {readonly Accepted[]} accepted
  * @property {readonly Answer[]} answers
+ * @property {readonly number[]} stops when a daemon was made to end
  * @property {readonly Found[]} files
  * @property {readonly string[]} ghosts what was made in the place of a project that was away
  * @property {readonly string[]} processes that were left
@@ -27,17 +28,21 @@ import { folderOf, namesIn, PROJECTS } from "./places.js";
  * @property {number} attempts how often a task may be begun
  */
 
+const STOPS = ["daemon killed", "daemon restarted"];
+
 /**
  * What the agents, the platform and the folders say.
  * @param {import("./places.js").Places} places
  */
 export function readEvidence({ logs, ghosts, ...places }) {
   const platform = /** @type {Accepted[]} */ (readNotes(logs.platform));
+  const faults = /** @type {{ fault: string, at: number }[]} */ (readNotes(logs.faults));
   return {
     agents: /** @type {import("./attempts.js").AgentLine[]} */ (readNotes(logs.agents)),
     lives: /** @type {import("./attempts.js").Life[]} */ (readNotes(logs.lives)),
     accepted: platform.filter(({ event }) => event === "accepted"),
     answers: /** @type {Answer[]} */ (readNotes(logs.answers)),
+    stops: faults.flatMap(({ fault, at }) => (STOPS.includes(fault) ? [at] : [])),
     files: PROJECTS.flatMap((project) => filesOf({ logs, ghosts, ...places }, project)),
     ghosts: namesIn(ghosts).map((name) => `${name} (${treeOf(join(ghosts, name)).join(", ")})`),
   };

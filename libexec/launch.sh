@@ -17,6 +17,8 @@ cd -P "$CCL_QUEUE_RUN/project" 2> "$CCL_QUEUE_RUN/stderr" || ended 126
 
 # The projects of the queue are trusted by configuration: no dialog asks again.
 export CLAUDE_CODE_SANDBOXED=1
+# However old and long a session is, it is resumed as it is: no dialog asks how.
+export CLAUDE_CODE_RESUME_THRESHOLD_MINUTES=999999999 CLAUDE_CODE_RESUME_TOKEN_THRESHOLD=999999999
 # Traces of a Claude session around this one would silence the agent's transcript.
 unset CLAUDECODE CLAUDE_CODE_CHILD_SESSION CLAUDE_CODE_ENTRYPOINT CLAUDE_CODE_SESSION_ID CLAUDE_CODE_SSE_PORT
 unset CLAUDE_CODE_SESSION_KIND CLAUDE_CODE_SESSION_ATTENDED CLAUDE_CODE_MESSAGING_SOCKET CLAUDE_CODE_MESSAGING_TOKEN

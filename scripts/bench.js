@@ -4,7 +4,8 @@
  *     npm run bench -- [NAME…] [--smoke] [--assert]
  *
  * All of them rewrite the table and the plots of docs/performance.md. --smoke makes them so small that they only show
- * that they run; --assert ends with 1 when a bound is missed. `operate` and `endurance` are programs of their own.
+ * that they run; --assert ends with 1 when a bound is missed. `operate`, `endurance` and `redis-kills`
+ * are programs of their own.
  */
 import { parseArgs } from "node:util";
 import { BENCHMARKS, PROGRAMS } from "../bench/list.js";

@@ -1,10 +1,7 @@
 import { orExit } from "./failure.js";
-import { installClaude } from "./setup/claude.js";
+import { installClaude, VERSIONS } from "./setup/claude.js";
 import { setUp } from "./setup.js";
 import { runTests } from "./vitest.js";
-
-/** The newest Claude Code that we know, and the oldest that we promise to work with. */
-const VERSIONS = ["2.1.329", "2.1.197"];
 
 await setUp();
 await orExit(async () => {

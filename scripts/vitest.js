@@ -9,6 +9,11 @@ const CLOSING_LINE = fileURLToPath(new URL("../test/helpers/closing-line.ts", im
 
 /** Runs the tests of these projects, and ends with the closing line. @param {string[]} projects @param {string[]} args */
 export async function runTests(projects, args) {
+  close(await countTests(projects, args));
+}
+
+/** Runs the tests of these projects, and counts them. @param {string[]} projects @param {string[]} args */
+export async function countTests(projects, args) {
   const selected = args.some((arg) => arg.startsWith("--project")) ? [] : projects.map((name) => `--project=${name}`);
   const reporters = ["--reporter=default", `--reporter=${CLOSING_LINE}`];
   const vitest = spawn(packagedProgram("vitest"), ["run", ...selected, ...reporters, ...args], {
@@ -24,7 +29,7 @@ export async function runTests(projects, args) {
     counts = /** @type {Counts} */ (message);
   });
   const exitCode = await ended(vitest, (signal) => signalGroup(vitest, signal));
-  close(exitCode !== 0 && counts.passed > 0 ? { ...counts, failed: Math.max(counts.failed, 1) } : counts);
+  return exitCode !== 0 && counts.passed > 0 ? { ...counts, failed: Math.max(counts.failed, 1) } : counts;
 }
 
 /** The last line of every test run, and the exit code that goes with it. @param {Counts} counts */

@@ -17,7 +17,7 @@ import { InboxWatcher } from "./producers/inbox-watcher.ts";
 import { BoardQueues } from "./queue/board-queues.ts";
 import type { RedisAddress } from "./queue/connection.ts";
 import { Counters } from "./queue/counters.ts";
-import { Fetcher } from "./queue/fetcher.ts";
+import { type DelegatedJob, Fetcher } from "./queue/fetcher.ts";
 import { History } from "./queue/history.ts";
 import { Hosts } from "./queue/hosts.ts";
 import { Journal } from "./queue/journal.ts";
@@ -74,7 +74,7 @@ export class App implements Service {
   readonly tmux: Tmux;
   readonly #options: AppOptions;
   readonly #environment: Readonly<Record<string, string>>;
-  readonly #services = new Services();
+  #services = new Services();
   readonly #live: LiveEvents;
   #server: HttpServer | null = null;
   #notifier: Notifier | null = null;
@@ -90,6 +90,7 @@ export class App implements Service {
   /** @throws {QueueError} when a part cannot start; those that did are stopped again. */
   async start(): Promise<void> {
     if (this.#services.areRunning) return;
+    this.#services = new Services();
     try {
       await this.#startAll();
     } catch (error) {
@@ -119,7 +120,7 @@ export class App implements Service {
     const shared: Shared = { address, workspace: config.workspace, onError };
     await this.#startNotifier(shared, host.id);
     const queues = await this.#services.start(new TaskQueues({ ...shared, retentionMs: config.retention.jobsMs }));
-    const pool = this.#pool();
+    const pool = this.#pool(host.id);
     const records = await this.#startRecords(shared, pool);
     const redis = await this.#services.start(new RedisWatch(shared));
     const { runs, worker, ...local } = await this.#startLocal(shared, queues, pool, host.id);
@@ -198,8 +199,10 @@ export class App implements Service {
       }),
     );
     const parts = { settings, client, queues, fetcher, counters, events: this.events, now, onError };
-    const reaper = await this.#services.start(new Reaper({ ...shared, parts }));
-    await this.#services.start(new DelegationWorker(parts));
+    const worker = new DelegationWorker(parts);
+    const onUnsent = (jobs: readonly DelegatedJob[]) => worker.resume(jobs);
+    const reaper = await this.#services.start(new Reaper({ ...shared, parts, onUnsent }));
+    await this.#services.start(worker);
     return { reaper, parts };
   }
 
@@ -207,8 +210,8 @@ export class App implements Service {
     const { config, onError } = this.#options;
     const { events } = this;
     const projects = { projectsDir: config.projectsDir, listed: config.dedicated.map(({ project }) => project) };
-    const isRunning = async (task: TaskFile) => await runs.holds(task);
-    const door = new Door({ queues, events, isRunning, onWithdrawn: () => reaper.wake(), onError });
+    const workHere = async (task: TaskFile) => await runs.workOn(task);
+    const door = new Door({ queues, events, workHere, onWithdrawn: () => reaper.wake(), onError });
     const { sweepIntervalMs } = config;
     const inboxes = await this.#services.start(new InboxWatcher({ projects, door, sweepIntervalMs, onError }));
     return { projects, inboxes };
@@ -228,12 +231,14 @@ export class App implements Service {
     this.#notifier?.hold(hold);
   }
 
-  #pool(): Pool {
+  #pool(host: string): Pool {
     const { config } = this.#options;
     const excluded = config.dedicated.flatMap(({ session }) => session ?? []);
     return new Pool({
       ...config.pool,
       tmux: this.tmux,
+      workspace: config.workspace,
+      host,
       excluded,
       directory: config.sessionDir,
       cooldownMs: config.cooldownMs,

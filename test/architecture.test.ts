@@ -178,6 +178,18 @@ function readsEnvironment(text: string): boolean {
   ].some((pattern) => pattern.test(text));
 }
 
+/** Every file and package that a file imports, and what those import in turn. */
+function reachOf(file: string, reached = new Set<string>()): Set<string> {
+  if (reached.has(file)) return reached;
+  reached.add(file);
+  for (const specifier of importsOf(readFileSync(join(SRC, file), "utf8"))) {
+    const name = packageOf(specifier);
+    if (name !== null) reached.add(name);
+    if (specifier.startsWith(".")) reachOf(relative(SRC, resolve(SRC, dirname(file), specifier)), reached);
+  }
+  return reached;
+}
+
 const entries = readdirSync(SRC, { recursive: true, withFileTypes: true });
 const files = entries
   .filter((entry) => entry.isFile())
@@ -244,6 +256,17 @@ test.each(Object.entries(OWNERS))("the owned package %s is imported by its owner
   );
   const owning = owners.filter((owner) => users.some((file) => file === owner || layerOf(file) === owner));
   expect(owning).toEqual(owners);
+});
+
+describe("Redis", () => {
+  const REDIS = ["queue", "bullmq", "ioredis"];
+  const reach = (program: string) => [...new Set([...reachOf(program)].map(layerOf))];
+
+  test("is nothing that ccl-delegate could ask: no way leads there from it, and all do from ccl-queue", () => {
+    expect(reachOf("ccl-delegate.ts")).toContain("workers/secutools/client.ts");
+    expect(reach("ccl-delegate.ts").filter((layer) => REDIS.includes(layer))).toEqual([]);
+    expect(reach("main.ts")).toEqual(expect.arrayContaining(REDIS));
+  });
 });
 
 describe("the checker sees", () => {

@@ -18,6 +18,8 @@ read -r tag
 # The first line may end in a time to work that is the task's own.
 read -r task own
 run=${tag#\[run }
+config=$CCL_QUEUE_RUN/config
+mkdir -p "$config/sessions"
 
 # A line such as those of the demo agent: EVENT NS
 stamp() {
@@ -25,14 +27,21 @@ stamp() {
 }
 # EVENT FIELDS
 hook() {
-  echo "{\"hook_event_name\":\"$1\",\"session_id\":\"$session\",$2}" | sh "$CCL_QUEUE_RUN/hook.sh" event
+  of="\"session_id\":\"$session\",\"transcript_path\":\"$config/projects/bench/$session.jsonl\""
+  echo "{\"hook_event_name\":\"$1\",$of,$2}" | sh "$CCL_QUEUE_RUN/hook.sh" event
+}
+# As Claude Code does: busy from its prompt on, idle a moment after its Stop.
+status() {
+  echo "{\"status\":\"$1\",\"statusUpdatedAt\":$(date +%s%3N)}" > "$config/sessions/$$.json"
 }
 
 stamp start "$launched"
 sleep "$starting"
 hook SessionStart '"source":"startup"'
 hook UserPromptSubmit "\"prompt\":\"$tag\""
+status busy
 sleep "${own:-$working}"
 stamp end "$(date +%s%N)"
 hook Stop '"last_assistant_message":"Done."'
+status idle
 [ "$after" = ends ] || exec sleep 86400

@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdirSync, readdirSync, renameSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -42,7 +42,8 @@ export async function openMill(sessions) {
     server: { port: 0 },
   };
   writeFileSync(config, JSON.stringify(settings)); // which is YAML too
-  const env = { ...sandbox.env, CCL_QUEUE_AGENT_WORK_MS: "1" };
+  const agents = join(dir, "agents.jsonl");
+  const env = { ...sandbox.env, CCL_QUEUE_AGENT_WORK_MS: "1", CCL_QUEUE_AGENT_LOG: agents };
   // Detached: a Ctrl-C is for the benchmark, which then stops the daemon in its turn.
   const daemon = spawn(process.execPath, [MAIN, "start", "--config", config], {
     env,
@@ -81,6 +82,21 @@ export async function openMill(sessions) {
 
   return {
     look,
+    drop,
+    done: () => countIn(join(project, "done")),
+    failed: () => countIn(join(project, "failed")),
+    waiting: () => countIn(inbox),
+    /** What each agent was told first, one for each prompt that was taken. */
+    taken: () => linesOf(agents).flatMap(({ event, firstLine }) => (event === "submit" ? [firstLine] : [])),
+    /** Kills the daemon's Redis, once it answers. */
+    async killRedis() {
+      const socket = join(state, "redis.sock");
+      for (;;) {
+        const [, pid] = /process_id:(\d+)/.exec(await askRedis(socket, "INFO server").catch(() => "")) ?? [];
+        if (pid !== undefined) return process.kill(Number(pid), "SIGKILL");
+        await sleep(POLL_MS);
+      }
+    },
     /** Has so many tasks done since the start. @param {number} count */
     async work(count) {
       for (let done = 0; done < count; await sleep(POLL_MS)) {
@@ -123,6 +139,14 @@ function countIn(directory) {
   } catch {
     return 0;
   }
+}
+
+/** What agents noted. @param {string} file @returns {{ event: string, firstLine: string }[]} */
+function linesOf(file) {
+  return readFileSync(file, "utf8")
+    .split("\n")
+    .filter((line) => line !== "")
+    .map((line) => JSON.parse(line));
 }
 
 /** @param {string} socket @param {string} command */

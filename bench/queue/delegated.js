@@ -45,7 +45,7 @@ export async function openDelegated({ dir, socket, platform, jobs, concurrency, 
   const events = new source.TaskEvents();
   const parts = { settings, client, queues, fetcher, counters, events, now, onError: warn };
   const worker = new source.DelegationWorker(parts);
-  const reaper = new source.Reaper({ ...shared, parts });
+  const reaper = new source.Reaper({ ...shared, parts, onUnsent: (jobs) => worker.resume(jobs) });
   /** The platform's names for the tasks that it has and whose jobs know of it. @type {string[]} */
   let remotes = [];
   const areOut = async () => {

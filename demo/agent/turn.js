@@ -18,7 +18,7 @@ import { perform, TurnFailure } from "./verbs.js";
  *   input_tokens: number, output_tokens: number, cache_creation_input_tokens: number, cache_read_input_tokens: number
  * }} Usage
  *
- * @typedef {{ kind: "done", message: string, backgroundMs: number }
+ * @typedef {{ kind: "done", message: string, backgroundMs: number, isLost: boolean }
  *   | { kind: "failed", error: string, message: string, resetsAt: number | undefined }
  *   | { kind: "interrupted" }} End
  */
@@ -45,6 +45,7 @@ export async function takeTurn(turn) {
     case "failed":
       return fail(turn, promptId, end);
     case "done":
+      if (end.isLost) return lose(turn, end.message);
       if (end.backgroundMs > 0) return background(turn, promptId, end);
       return finish(turn, promptId, end.message);
   }
@@ -66,6 +67,7 @@ async function play({ prompt, files, witness, options, signal }) {
   const stage = {
     message: `Done, as far as a demo agent can: "${firstLineOf(prompt)}"`,
     backgroundMs: 0,
+    isLost: false,
     signal,
     note: screen.note,
     status: files.status,
@@ -76,7 +78,7 @@ async function play({ prompt, files, witness, options, signal }) {
       signal.throwIfAborted();
       await perform(step, stage);
     }
-    return { kind: "done", message: stage.message, backgroundMs: stage.backgroundMs };
+    return { kind: "done", message: stage.message, backgroundMs: stage.backgroundMs, isLost: stage.isLost };
   } catch (error) {
     if (signal.aborted) return { kind: "interrupted" };
     const code = error instanceof TurnFailure ? error.code : "invalid_request";
@@ -91,6 +93,17 @@ async function finish(turn, promptId, message) {
   turn.witness.end("Stop");
   await stop(turn, promptId, message, []);
   turn.files.status("idle");
+}
+
+/**
+ * The turn is over, and nobody is told.
+ * @param {Turn} turn
+ * @param {string} message
+ */
+async function lose(turn, message) {
+  await answer(turn, message);
+  turn.witness.end("exit");
+  process.exit(0);
 }
 
 /**

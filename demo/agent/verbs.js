@@ -1,14 +1,18 @@
+import { spawn } from "node:child_process";
 import { existsSync, realpathSync } from "node:fs";
 import { basename, dirname, join, relative, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { replaceFile } from "./files.js";
 import { durationMs, withLineBreaks } from "./script.js";
 
+const POLL_MS = 50;
+
 /**
  * What the lines of a script act on.
  * @typedef {object} Stage
  * @property {string} message the last message of the turn
  * @property {number} backgroundMs how long a background task outlives the turn
+ * @property {boolean} isLost whether its end is told to nobody
  * @property {number} [resetsAt] when a limit ends, in seconds since 1970
  * @property {AbortSignal} signal Escape
  * @property {(text: string) => void} note shows what happens now
@@ -32,6 +36,12 @@ const verbs = new Map(
     async work(arg, stage) {
       stage.note(`working for ${arg} (Esc interrupts)`);
       await sleep(durationMs(arg), undefined, { signal: stage.signal });
+    },
+
+    /** `until PATH`: is busy until that file is in the directory it works in. */
+    async until(arg, stage) {
+      stage.note(`waiting for ${arg} (Esc interrupts)`);
+      while (!existsSync(inside(process.cwd(), arg))) await sleep(POLL_MS, undefined, { signal: stage.signal });
     },
 
     /** `say TEXT`: its last message. */
@@ -80,6 +90,19 @@ const verbs = new Map(
     async hang(_arg, stage) {
       stage.note("hanging");
       await forever(stage);
+    },
+
+    /** `spawn PATH`: starts a command that runs for ten minutes in a session of its own; the file has its pid. */
+    spawn(arg, stage) {
+      const child = spawn("sleep", ["600"], { detached: true, stdio: "ignore" });
+      child.unref();
+      replaceFile(inside(process.cwd(), arg), `${child.pid}\n`);
+      stage.note(`started process ${child.pid}`);
+    },
+
+    /** `lost`: does its work to the end, but its Stop is lost, and it is gone. */
+    lost(_arg, stage) {
+      stage.isLost = true;
     },
 
     /** `ask TEXT`: a question in the middle of the work; waits for ever. */

@@ -29,6 +29,8 @@ export function openJobs({ seed, minDelayMs, maxDelayMs, now }) {
   const byId = new Map();
   /** How often each key was handed in. @type {Map<string, number>} */
   const tries = new Map();
+  /** How many jobs with each key were forgotten to have it. @type {Map<string, number>} */
+  const forgottenOf = new Map();
   const dice = openDice(seed, "delay");
 
   /**
@@ -42,7 +44,9 @@ export function openJobs({ seed, minDelayMs, maxDelayMs, now }) {
     const id = script.id ?? `job-${randomUUID()}`;
     /** @type {Job} */
     const job = { id, key, submission, script, acceptedAt: now(), cancelledAt: null, delayMs };
-    byKey.set(key, job);
+    const forgotten = forgottenOf.get(key) ?? 0;
+    if (forgotten < script.forgets) forgottenOf.set(key, forgotten + 1);
+    else byKey.set(key, job);
     byId.set(id, job);
     return job;
   }
@@ -80,7 +84,7 @@ export function openJobs({ seed, minDelayMs, maxDelayMs, now }) {
 
     /** Oldest first. */
     list: () =>
-      Array.from(byKey.values(), (job) => ({
+      Array.from(byId.values(), (job) => ({
         ...{ id: job.id, key: job.key, status: statusOf(job, now()) },
         ...{ acceptedAt: job.acceptedAt, submission: job.submission },
       })),

@@ -12,6 +12,7 @@ import { withLineBreaks } from "../agent/script.js";
  * @property {number} errors how many of the first submissions with a key are answered with 503, and not accepted
  * @property {number} limited how many after those are answered with 429, and not accepted
  * @property {number} drops how many after those are accepted and not answered
+ * @property {number} forgets how many of the first jobs with a key are no longer known by it
  * @property {boolean} isAcceptedAsGarbage its submission is answered in HTML
  * @property {boolean} isLost nobody finds the job
  * @property {boolean} isGarbage GET answers in HTML
@@ -80,6 +81,11 @@ const verbs = new Map(
       script.drops = number(arg);
     },
 
+    /** `forget N`: the first N jobs with a key are forgotten to have it, so that the same submission is another job. */
+    forget(arg, script) {
+      script.forgets = number(arg);
+    },
+
     /** `accept-garbage`: accepted, with an answer in HTML. */
     "accept-garbage"(_arg, script) {
       script.isAcceptedAsGarbage = true;
@@ -121,7 +127,7 @@ export function readScript(prompt) {
   /** @type {Script} */
   const script = {
     ...{ delayMs: null, end: { status: "completed" }, result: null, hugeBytes: 0, id: null, refusal: null },
-    ...{ errors: 0, limited: 0, drops: 0, isAcceptedAsGarbage: false },
+    ...{ errors: 0, limited: 0, drops: 0, forgets: 0, isAcceptedAsGarbage: false },
     ...{ isLost: false, isGarbage: false, status: null, slowMs: 0 },
   };
   for (const [, verb = "", arg = ""] of prompt.matchAll(/^[ \t]*secutools:[ \t]+(\S+)[ \t]*(.*)$/gm)) {

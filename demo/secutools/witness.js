@@ -13,7 +13,7 @@ import { appendFileSync } from "node:fs";
  * @typedef {object} Stats
  * @property {number} accepted jobs, each counted once
  * @property {number} replays submissions with the key of a job that was accepted before
- * @property {number} duplicates jobs whose project, task and prompt were accepted before with another key
+ * @property {number} duplicates jobs whose project, task and prompt were accepted before
  * @property {number} refused submissions that were answered with a 4xx other than 408 and 429
  * @property {number} inFlight requests that are open now
  * @property {number} maxInFlight the most requests that were open at once

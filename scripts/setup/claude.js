@@ -3,6 +3,8 @@ import { join } from "node:path";
 import { inProject } from "../project.js";
 import { run } from "../run.js";
 
+/** The newest Claude Code that we know, and the oldest that we promise to work with. */
+export const VERSIONS = ["2.1.329", "2.1.197"];
 const PACKAGE = "@anthropic-ai/claude-code";
 
 /** Installs one version of Claude Code beside the others, in .cache/claude/<version>. @param {string} version */

@@ -5,6 +5,7 @@ import { cleanLine } from "./clean.ts";
 import { EXIT, UsageError } from "./exit.ts";
 import { daemonOf } from "./find-config.ts";
 import { printJson, printLines } from "./print.ts";
+import { withProgress } from "./progress.ts";
 import { projectAround, projectNamed } from "./project.ts";
 import { reportEnd, waitUntilOver } from "./wait-until-over.ts";
 
@@ -26,7 +27,7 @@ export async function add(words: readonly string[], options: AddOptions): Promis
   const name = options.name ?? fileName ?? undefined;
   // JSON has no place for what is undefined.
   const body = { text, name, priority: options.priority, project };
-  const added = await daemon.post("/api/tasks", commanded, { body });
+  const added = await withProgress("adding the task", () => daemon.post("/api/tasks", commanded, { body }));
   const json = options.json === true;
   if (!json) printLines([cleanLine(`added ${added.task}; now ${added.path}`)]);
   if (options.wait) return reportEnd(await waitUntilOver(daemon, added.path), json);

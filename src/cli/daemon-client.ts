@@ -8,6 +8,8 @@ const problem = z.object({ code: z.string(), detail: z.string(), hint: z.string(
 
 /** For what is answered at once, unless something is wrong. */
 const TIMEOUT_MS = 10_000;
+/** For what goes through all tasks: thousands of files are moved one by one. */
+export const ALL_TIMEOUT_MS = 600_000;
 
 export interface Question {
   /** Sent as JSON. */

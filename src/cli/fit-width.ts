@@ -4,9 +4,9 @@ const ELLIPSIS = "…";
 
 let segmenter: Intl.Segmenter | null = null;
 
-/** A text that needs no more than so many columns: what is too much is cut off, and … says so. */
-export function cutToWidth(text: string, columns: number): string {
-  if (stringWidth(text) <= columns) return text;
+/** A text that needs no more than so many columns: what is too much is cut off, and … says so. null = nothing is. */
+export function cutToWidth(text: string, columns: number | null): string {
+  if (columns === null || stringWidth(text) <= columns) return text;
   let kept = "";
   let left = columns - ELLIPSIS.length;
   for (const grapheme of graphemes(text)) {

@@ -9,8 +9,10 @@ import { table } from "./table.ts";
 
 /** The answer of `GET /api/hosts`. */
 export const hostList = z.object({ hosts: z.array(hostView) });
-/** The cell that is cut where the terminal is too narrow: WHY. */
-const FLEXIBLE = [7];
+/** The cells that are cut where the terminal is too narrow: WORKSPACE, HOST and WHY. */
+const FLEXIBLE = [0, 1, 7];
+/** What is left out where that is not enough: DELEGATED, then WAITING, then WHY. */
+const EXPENDABLE = [5, 4, 7];
 const VERDICT = 2;
 
 /** `ccl-queue status --all`: how every host on this Redis stands, as it last said. Returns the exit code. */
@@ -45,6 +47,7 @@ export function describeHosts(hosts: readonly HostView[], screen: Screen, nowMs:
   return table([["WORKSPACE", "HOST", "VERDICT", "SESSIONS", "WAITING", "DELEGATED", "HEARD OF", "WHY"], ...rows], {
     columns: screen.columns,
     flexible: FLEXIBLE,
+    expendable: EXPENDABLE,
     paint: paintStates(screen, VERDICT),
   });
 }

@@ -1,4 +1,5 @@
 import { type TaskPage, type TaskView, taskPage } from "../control/task-view.ts";
+import { notableReason } from "../core/route.ts";
 import { cleanLine } from "./clean.ts";
 import { type Daemon, daemonOf } from "./find-config.ts";
 import { printJson, printLines } from "./print.ts";
@@ -74,7 +75,8 @@ function rowOf(task: TaskView, nowMs: number): string[] {
   const { id, state, priority, session, provider, enqueued_at, error, title } = task;
   const by = session ?? provider ?? "";
   const age = shortDuration(nowMs - Date.parse(enqueued_at));
-  return [id, state, priority, task.task, by, age, tookOf(task, nowMs), error ?? title ?? ""].map(cleanLine);
+  const about = error ?? [title, notableReason(task)].filter((part) => part !== null).join("; ");
+  return [id, state, priority, task.task, by, age, tookOf(task, nowMs), about].map(cleanLine);
 }
 
 /** How long the last attempt took, or has taken so far. */

@@ -1,4 +1,7 @@
 import { formatDuration } from "../core/duration.ts";
+import { cleanLine } from "./clean.ts";
+import { cutToWidth } from "./fit-width.ts";
+import { screenOf } from "./screen.ts";
 
 const FIRST_AFTER_MS = 1_000;
 const EACH_MS = 1_000;
@@ -24,7 +27,7 @@ export class Progress {
   #isShown = false;
 
   constructor(what: string) {
-    this.#what = what;
+    this.#what = cleanLine(what);
     this.#timer = process.stderr.isTTY ? setInterval(() => this.#show(), EACH_MS) : null;
     this.#timer?.unref();
   }
@@ -43,7 +46,11 @@ export class Progress {
   #show(): void {
     const elapsedMs = performance.now() - this.#startedMs;
     if (elapsedMs < FIRST_AFTER_MS) return;
-    process.stderr.write(`\r\u001B[K${this.#what} … ${formatDuration(elapsedMs)}`);
+    const elapsed = ` … ${formatDuration(elapsedMs)}`;
+    const { columns } = screenOf(process.stderr);
+    // A line that is wrapped could not be taken away.
+    const what = cutToWidth(this.#what, columns === null ? null : columns - elapsed.length - 1);
+    process.stderr.write(`\r\u001B[K${what}${elapsed}`);
     this.#isShown = true;
   }
 }

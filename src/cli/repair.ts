@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { type Repair, repairSchema } from "../control/repair.ts";
 import { cleanLine } from "./clean.ts";
+import { ALL_TIMEOUT_MS } from "./daemon-client.ts";
 import { daemonOf } from "./find-config.ts";
 import { printJson, printLines } from "./print.ts";
 import { withProgress } from "./progress.ts";
@@ -15,7 +16,8 @@ const WORDS = {
 /** `ccl-queue doctor --repair`: has the daemon bring Redis in line with the files and the sessions. */
 export async function repair(options: { config?: string; json?: true }): Promise<void> {
   const { post } = await daemonOf(options.config);
-  const answer = await withProgress("comparing", async () => await post("/api/repair", repairAnswer, { body: {} }));
+  const question = { body: {}, timeoutMs: ALL_TIMEOUT_MS };
+  const answer = await withProgress("comparing", () => post("/api/repair", repairAnswer, question));
   if (options.json) printJson(answer);
   else printLines(describeRepairs(answer.repairs));
 }

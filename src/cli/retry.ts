@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { commanded } from "../control/task-view.ts";
 import { cleanLine } from "./clean.ts";
+import { ALL_TIMEOUT_MS } from "./daemon-client.ts";
 import { eachTask } from "./each-task.ts";
 import { EXIT, UsageError } from "./exit.ts";
 import { daemonOf } from "./find-config.ts";
@@ -16,8 +17,6 @@ export interface RetryOptions {
 }
 
 const allCommanded = z.object({ tasks: z.array(commanded) });
-/** Thousands of files are moved one by one. */
-const ALL_TIMEOUT_MS = 600_000;
 
 /** `ccl-queue retry`: puts tasks that are over back into the inbox. Returns the exit code. */
 export async function retry(tasks: readonly string[], options: RetryOptions): Promise<number> {
@@ -27,7 +26,7 @@ export async function retry(tasks: readonly string[], options: RetryOptions): Pr
   if (allFailed) return await retryAll(options);
   const { post } = await daemonOf(options.config);
   return await eachTask(tasks, async (text) => {
-    const { task, path } = await post(taskRoute(text, "/retry"), commanded);
+    const { task, path } = await withProgress(`putting back ${text}`, () => post(taskRoute(text, "/retry"), commanded));
     return retried(task, path);
   });
 }

@@ -19,6 +19,9 @@ export interface RouteOptions {
   readonly json?: true;
 }
 
+/** The cells that are cut where the terminal is too narrow: a rule, and what was found. */
+const FLEXIBLE = [1, 2];
+
 /** The answer of `ccl-queue route --json`. */
 export interface Routing {
   readonly route: "local" | "delegated";
@@ -65,7 +68,7 @@ function modelFor(priority: Priority, { claude: { models } }: Config): string {
 }
 
 /** A decision as lines. */
-export function describeRouting(routing: Routing, { colours }: Screen): string[] {
+export function describeRouting(routing: Routing, { columns, colours }: Screen): string[] {
   const { route: who, provider, reason, priority, model, timeout_ms, rules, warnings } = routing;
   const details = [
     `priority ${priority}`,
@@ -78,7 +81,7 @@ export function describeRouting(routing: Routing, { colours }: Screen): string[]
     `  ${details.join(", ")}`,
     "",
     "Rules, in their order:",
-    ...table(rows),
+    ...table(rows, { columns, flexible: FLEXIBLE }),
     ...warnings.map((warning) => colours.yellow(`warning: ${cleanLine(warning)}`)),
   ];
 }

@@ -14,8 +14,10 @@ export interface SessionsOptions {
 
 /** The answer of `GET /api/sessions`. */
 export const sessionList = z.object({ sessions: z.array(sessionView) });
-/** The cell that is cut where the terminal is too narrow: TASK. */
-const FLEXIBLE = [2];
+/** The cells that are cut where the terminal is too narrow: TASK and MODEL. */
+const FLEXIBLE = [2, 4];
+/** What is left out where that is not enough: ATTEMPT, then MODEL, then FOR. */
+const EXPENDABLE = [5, 4, 6];
 const STATE = 1;
 
 /** `ccl-queue sessions`: the sessions of the pool, and what runs in them. */
@@ -39,6 +41,7 @@ export function describeSessions(found: readonly SessionView[], screen: Screen, 
   return table([["SESSION", "STATE", "TASK", "PHASE", "MODEL", "ATTEMPT", "FOR", "SILENT FOR"], ...cells], {
     columns: screen.columns,
     flexible: FLEXIBLE,
+    expendable: EXPENDABLE,
     paint: paintStates(screen, STATE),
   });
 }

@@ -70,7 +70,7 @@ function linesOf<T extends object>(found: T | QueueError, describe: View<T>["des
   const screen = screenOf(process.stdout);
   if (!(found instanceof QueueError)) return describe(found, screen);
   const lines = cleanLines(`${messageOf(found)} [${found.code}]`);
-  return lines.map((line) => cutToWidth(line, screen.columns ?? line.length));
+  return lines.map((line) => cutToWidth(line, screen.columns));
 }
 
 function show(lines: readonly string[], isScreen: boolean): void {

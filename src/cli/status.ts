@@ -2,6 +2,7 @@ import { type Status, statusSchema } from "../control/status.ts";
 import { formatDuration } from "../core/duration.ts";
 import { cleanLine } from "./clean.ts";
 import { daemonOf } from "./find-config.ts";
+import { cutToWidth } from "./fit-width.ts";
 import { PLAIN, paintState, paintStates, type Screen } from "./screen.ts";
 import { showStatus, type ViewOptions } from "./show-status.ts";
 import { table } from "./table.ts";
@@ -12,8 +13,10 @@ export interface StatusOptions extends ViewOptions {
   readonly all?: true;
 }
 
-/** The cell of a run that is cut where the terminal is too narrow: TASK. */
-const FLEXIBLE = [1];
+/** The cells of a run that are cut where the terminal is too narrow: TASK and MODEL. */
+const FLEXIBLE = [1, 3];
+/** What is left out where that is not enough: ATTEMPT, then MODEL. */
+const EXPENDABLE = [4, 3];
 const PHASE = 2;
 
 /** `ccl-queue status`: how the queue stands, on one screen. Returns the exit code. */
@@ -34,12 +37,15 @@ export async function status(options: StatusOptions): Promise<number> {
 export function describeStatus(found: Status, screen: Screen = PLAIN): string[] {
   const { verdict, reasons, sessions, queues, delegation, runs } = found;
   const states = count(sessions.map(({ state }) => state));
-  const busy = `${states.get("busy") ?? 0} of ${sessions.length} sessions busy${others(states)}`;
-  return [
-    `${paintState(screen, verdict)}: ${busy}`,
+  const [first = "", ...lines] = [
+    `${verdict}: ${states.get("busy") ?? 0} of ${sessions.length} sessions busy${others(states)}`,
     ...reasons.map((reason) => `  ${cleanLine(reason)}`),
     `waiting: ${waiting(queues.local)}${delayed(queues.local)}`,
     ...(delegation.configured || delegation.active > 0 ? [delegated(found)] : []),
+  ].map((line) => cutToWidth(line, screen.columns));
+  return [
+    paintState(screen, verdict) + first.slice(verdict.length),
+    ...lines,
     ...(runs.length === 0 ? [] : ["", ...runTable(runs, screen)]),
   ];
 }
@@ -68,6 +74,7 @@ function runTable(runs: Status["runs"], screen: Screen): string[] {
   return table([["SESSION", "TASK", "PHASE", "MODEL", "ATTEMPT", "SILENT FOR"], ...rows], {
     columns: screen.columns,
     flexible: FLEXIBLE,
+    expendable: EXPENDABLE,
     paint: paintStates(screen, PHASE),
   });
 }

@@ -6,6 +6,7 @@ import { EXIT } from "./exit.ts";
 import type { Daemon } from "./find-config.ts";
 import { followLog } from "./logs.ts";
 import { printJson, printLines, remark } from "./print.ts";
+import { withProgress } from "./progress.ts";
 import { taskRoute } from "./task-route.ts";
 
 /** How long a file that was just added may take to become a job. */
@@ -14,7 +15,7 @@ const POLL_MS = 100;
 
 /** Waits until a task is over. `path` is its file. */
 export async function waitUntilOver(daemon: Daemon, path: string): Promise<TaskDetail> {
-  const { id } = await seen(daemon, path);
+  const { id } = await withProgress("the queue has not seen it yet", () => seen(daemon, path));
   await followLog(daemon, id, () => {});
   return await daemon.get(taskRoute(id), taskDetail);
 }

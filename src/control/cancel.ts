@@ -2,10 +2,11 @@ import { rm } from "node:fs/promises";
 import { ignoreMissing, QueueError } from "../core/errors.ts";
 import { cancellationId, type EarlierRuns } from "../core/id.ts";
 import { type TaskFile, taskLabel } from "../core/task.ts";
+import { cancelledFooter } from "../ledger/cancellation.ts";
 import { fingerprint, type Sighting, sight } from "../ledger/completeness.ts";
 import { claimedPath, taskPath } from "../ledger/layout.ts";
-import { readMarker } from "../ledger/marker.ts";
-import { type RunFooter, takeAndShelve } from "../ledger/shelve.ts";
+import { type Marker, readMarker } from "../ledger/marker.ts";
+import { takeAndShelve } from "../ledger/shelve.ts";
 import { shelveDelegated } from "../ledger/shelve-delegated.ts";
 
 /**
@@ -13,14 +14,20 @@ import { shelveDelegated } from "../ledger/shelve-delegated.ts";
  * `earlier` is what the queue knows of it. Returns the new path. @throws {QueueError} TASK_UNKNOWN when it has ended meanwhile
  */
 export async function cancelTask(task: TaskFile, earlier: EarlierRuns | null): Promise<string> {
-  const footer: RunFooter = {
-    result: "cancelled",
-    finishedAt: new Date(),
-    error: { code: "TASK_CANCELLED", message: "somebody cancelled the task" },
-    run: cancellationId(earlier),
-  };
   const marker = await readMarker(task);
-  if (marker !== null) return await shelveDelegated(task, marker, "failed", footer);
+  const path = marker === null ? await cancelLocal(task, earlier) : await cancelDelegated(task, marker);
+  if (path !== null) return path;
+  throw new QueueError(`${taskLabel(task)} is not waiting or running any more`, { code: "TASK_UNKNOWN" });
+}
+
+/** null when it comes home in this moment. */
+async function cancelDelegated(task: TaskFile, marker: Marker): Promise<string | null> {
+  const run = cancellationId({ id: marker.job, runs: marker.earlierRuns + marker.attempt });
+  return await shelveDelegated(task, marker, "failed", cancelledFooter(run)).catch(ignoreMissing);
+}
+
+async function cancelLocal(task: TaskFile, earlier: EarlierRuns | null): Promise<string | null> {
+  const footer = cancelledFooter(cancellationId(earlier));
   // It may be launched, or given back, in this very moment.
   for (const from of [claimedPath(task), taskPath(task), claimedPath(task), taskPath(task)]) {
     const seen = await sight(from);
@@ -30,7 +37,7 @@ export async function cancelTask(task: TaskFile, earlier: EarlierRuns | null): P
     await removeOtherName(task, seen);
     return path;
   }
-  throw new QueueError(`${taskLabel(task)} is not waiting or running any more`, { code: "TASK_UNKNOWN" });
+  return null;
 }
 
 /** A claim that was just being given back had two names. */

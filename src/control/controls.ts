@@ -1,4 +1,3 @@
-import { basename } from "node:path";
 import { QueueError } from "../core/errors.ts";
 import { TASK_STATES, type TaskFile, taskLabel } from "../core/task.ts";
 import { FOREVER_MS } from "../core/verdict.ts";
@@ -184,21 +183,9 @@ export class Controls {
 
   async #list(filter: TaskFilter): Promise<TaskPage> {
     const { state, project, route, tag, limit, offset } = filter;
-    const { index } = this.#options;
     const states = state.length === 0 ? TASK_STATES : state;
-    const isPath = project?.startsWith("/") ?? false;
-    if (!isPath && tag === undefined) {
-      const { total, rows } = await index.page(states, offset, limit, { project, queue: route });
-      return { total, offset, tasks: rows.map((row) => this.#view(row)) };
-    }
-    const { rows } = await index.page(states, 0, Number.POSITIVE_INFINITY, { queue: route });
-    const found = rows.filter(
-      ({ task, header }) =>
-        (project === undefined || task.project === project || basename(task.project) === project) &&
-        (tag === undefined || header.tags.includes(tag)),
-    );
-    const tasks = found.slice(offset, offset + limit).map((row) => this.#view(row));
-    return { total: found.length, offset, tasks };
+    const { total, rows } = await this.#options.index.page(states, offset, limit, { project, queue: route, tag });
+    return { total, offset, tasks: rows.map((row) => this.#view(row)) };
   }
 
   #view(row: TaskRow): TaskView {

@@ -20,6 +20,8 @@ export const delegationCounts = z.object({
   fallback: count,
   /** How often the reaper looked after what is out. */
   ticks: count,
+  /** When it last did. */
+  ticked_at: z.iso.datetime().nullable(),
   cost_usd: z.record(z.enum(PROVIDERS), cost),
 });
 export type DelegationCounts = z.infer<typeof delegationCounts>;
@@ -46,7 +48,8 @@ export type DelegationStatus = z.infer<typeof delegationStatusSchema>;
 export async function readDelegationCounts({ client, fetcher, counters }: DelegationParts): Promise<DelegationCounts> {
   const [totals, active] = await Promise.all([counters.read(), fetcher.activeCount()]);
   const total = (name: string) => totals.get(name) ?? 0;
-  const costs = PROVIDERS.map((provider): [Provider, number] => [provider, total(`cost_usd:${provider}`)]);
+  const tickedAtMs = totals.get("ticked_at_ms");
+  const cost = (provider: Provider) => total(`cost_usd:${provider}`);
   return {
     configured: client !== null,
     active,
@@ -56,7 +59,8 @@ export async function readDelegationCounts({ client, fetcher, counters }: Delega
     cancelled: total("cancelled"),
     fallback: total("fallback"),
     ticks: total("ticks"),
-    cost_usd: { gpu: 0, gemini: 0, "claude-api": 0, ...Object.fromEntries(costs) },
+    ticked_at: tickedAtMs === undefined ? null : new Date(tickedAtMs).toISOString(),
+    cost_usd: { gpu: cost("gpu"), gemini: cost("gemini"), "claude-api": cost("claude-api") },
   };
 }
 

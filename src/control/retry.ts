@@ -1,6 +1,6 @@
 import { mkdir, readdir, rm } from "node:fs/promises";
 import { basename, join } from "node:path";
-import { isSystemError, QueueError } from "../core/errors.ts";
+import { ignoreMissing, isSystemError, QueueError } from "../core/errors.ts";
 import { parseRunId } from "../core/id.ts";
 import { type TaskFile, taskLabel } from "../core/task.ts";
 import { readFooter } from "../ledger/footer.ts";
@@ -13,8 +13,8 @@ import type { TaskRow } from "../queue/task-row.ts";
 import { isIdBeginning } from "./find-task.ts";
 import { lookUp } from "./look-up.ts";
 
-/** A finished task's file, and the task that it becomes. */
-interface Shelved {
+/** A task and where its file is: before it is put back, or after. */
+interface TaskAt {
   readonly path: string;
   readonly task: TaskFile;
 }
@@ -23,49 +23,50 @@ interface Shelved {
  * Puts a finished task back into its inbox, where it runs anew as if somebody had moved its file there. Returns the
  * task and its new path. @throws {QueueError} TASK_UNKNOWN, TASK_AMBIGUOUS, TASK_NOT_OVER
  */
-export async function retryTask(
-  text: string,
-  projects: ProjectSet,
-  index: TaskIndex,
-): Promise<{ task: TaskFile; path: string }> {
+export async function retryTask(text: string, projects: ProjectSet, index: TaskIndex): Promise<TaskAt> {
   const row = await lookUp(text, index).catch((error: unknown) => {
     if (error instanceof QueueError && error.code === "TASK_UNKNOWN") return null;
     throw error;
   });
   if (row !== null && row.finishedAtMs === null) throw notOver(row);
   const shelved = row === null ? await byFile(text, projects) : await byRow(row);
-  if (shelved === null) {
+  const back = shelved === null ? null : await putBack(shelved);
+  if (back === null) {
     throw new QueueError(`no finished task is called ${text}, or its file is gone`, {
       code: "TASK_UNKNOWN",
       hint: "name its file in failed/ or done/, such as site/fix.md, or the beginning of its id",
     });
   }
-  return { task: shelved.task, path: await putBack(shelved) };
+  return back;
 }
 
 /** Puts every failed task back: not those that somebody cancelled, nor those that cannot be read. */
-export async function retryAll(projects: readonly string[]): Promise<{ task: TaskFile; path: string }[]> {
-  const back: { task: TaskFile; path: string }[] = [];
+export async function retryAll(projects: readonly string[]): Promise<TaskAt[]> {
+  const all: TaskAt[] = [];
   for (const project of projects) {
     for (const name of await namesIn(shelfDir(project, "failed"))) {
       const path = join(shelfDir(project, "failed"), name);
       if ((await footerAt(project, path))?.result !== "failed") continue;
-      const task = { project, name };
-      back.push({ task, path: await putBack({ path, task }) });
+      const back = await putBack({ path, task: { project, name } });
+      if (back !== null) all.push(back);
     }
   }
-  return back;
+  return all;
 }
 
-/** It stands in both folders for a moment; of two who do this at once, both mean the same new file. */
-async function putBack({ path, task }: Shelved): Promise<string> {
+/**
+ * It stands in both folders for a moment; of two who do this at once, both mean the same new file, and null is for the
+ * one who finds that it is gone.
+ */
+async function putBack({ path, task }: TaskAt): Promise<TaskAt | null> {
   await mkdir(inboxDir(task.project), { recursive: true });
-  const back = await placeNew(path, taskPath(task));
+  const back = await placeNew(path, taskPath(task)).catch(ignoreMissing);
+  if (back === null) return null;
   await rm(path, { force: true });
-  return back;
+  return { task, path: back };
 }
 
-async function byRow({ id, task, ending }: TaskRow): Promise<Shelved | null> {
+async function byRow({ id, task, ending }: TaskRow): Promise<TaskAt | null> {
   const near = ending?.path ? [ending.path] : [];
   for (const path of [...near, ...(await shelvedPaths(task.project))]) {
     const run = (await footerAt(task.project, path))?.rows.get("run") ?? "";
@@ -75,7 +76,7 @@ async function byRow({ id, task, ending }: TaskRow): Promise<Shelved | null> {
 }
 
 /** Redis need not know of a file for it to be put back. */
-async function byFile(text: string, projects: ProjectSet): Promise<Shelved | null> {
+async function byFile(text: string, projects: ProjectSet): Promise<TaskAt | null> {
   if (isIdBeginning(text)) return null;
   const name = basename(text);
   for (const project of isTaskName(name) ? await listProjects(projects) : []) {

@@ -14,7 +14,7 @@ function textOf(event: TaskEvent): string {
     case "updated":
       return "updated: its file was edited";
     case "cancelled":
-      return "cancelled: its file was taken away";
+      return event.byCommand ? "cancelled: somebody cancelled the task" : "cancelled: its file was taken away";
     case "rejected":
       return `rejected: ${event.reason}; now ${event.path}`;
     case "routed":

@@ -4,6 +4,7 @@ export const ERROR_CODES = {
   CONFIG_NOT_FOUND: "The configuration file that was asked for is not there, or cannot be read.",
   CONFIG_EXISTS: "`ccl-queue init` found a configuration file and left it alone.",
   ALREADY_RUNNING: "Another ccl-queue daemon uses the same state directory.",
+  POOL_TAKEN: "Another ccl-queue daemon uses the same tmux sessions.",
   STATE_DIR_TOO_LONG: "The state directory's path is too long to hold a unix socket.",
   DAEMON_NOT_RUNNING: "No daemon answers on the state directory's socket.",
   DAEMON_STARTING: "The daemon is starting and does not answer questions yet.",

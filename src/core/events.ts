@@ -9,7 +9,8 @@ type TaskStep =
   /** isAgain = it had been over, and its file was put back. */
   | { readonly type: "seen"; readonly isAgain: boolean; readonly warnings: readonly string[] }
   | { readonly type: "updated" }
-  | { readonly type: "cancelled" }
+  /** decision = why it was where it was, null where no run had begun; byCommand = its file was not just taken away. */
+  | { readonly type: "cancelled"; readonly decision: Decision | null; readonly byCommand: boolean }
   | { readonly type: "rejected"; readonly reason: string; readonly path: string }
   | { readonly type: "routed"; readonly decision: Decision }
   | { readonly type: "launched"; readonly session: string; readonly model: string; readonly run: string }
@@ -22,15 +23,18 @@ type TaskStep =
   /** Redis had lost what it knew of it, and it runs all the same. */
   | { readonly type: "restored" }
   | { readonly type: "delegated"; readonly provider: Provider; readonly remote: string }
-  /** `by` = the session or the provider that did it. */
-  | { readonly type: "done"; readonly by: string; readonly path: string; readonly spent: Spent }
-  | {
-      readonly type: "failed";
-      readonly by: string;
-      readonly path: string;
-      readonly reason: string;
-      readonly spent: Spent;
-    };
+  | ({ readonly type: "done" } & Over)
+  | ({ readonly type: "failed"; readonly reason: string } & Over);
+
+/** How it went with a task that is over. */
+export interface Over {
+  /** Why it was done where it was. */
+  readonly decision: Decision;
+  /** The session or the provider that did it. */
+  readonly by: string;
+  readonly path: string;
+  readonly spent: Spent;
+}
 
 /** What a task's last run took. null = not known. */
 export interface Spent {
@@ -42,7 +46,7 @@ export interface Spent {
 
 /** Where every part of the daemon tells what it did, and the log, the terminal and the pages listen. */
 export class TaskEvents {
-  readonly #emitter = new EventEmitter<{ event: [TaskEvent] }>();
+  readonly #emitter = new EventEmitter<{ event: [TaskEvent] }>().setMaxListeners(0);
 
   emit(event: TaskEvent): void {
     this.#emitter.emit("event", event);

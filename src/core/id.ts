@@ -31,6 +31,11 @@ export function cancellationId(earlier: EarlierRuns | null): string {
   return earlier === null ? end : `${runId(earlier.id, earlier.runs)}-${end}`;
 }
 
+/** Whether a run's name is that of a cancellation. */
+export function isCancellation(run: string): boolean {
+  return run.includes("cancelled-");
+}
+
 const RUN_ID = new RegExp(`^([${LETTERS}][${ALPHABET}]{${LENGTH - 1}})-(\\d{1,9})(?:-cancelled-[\\da-f-]{36})?$`);
 
 /** The task and how many runs it has had by then, null for what names none of ours. */

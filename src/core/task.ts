@@ -1,4 +1,5 @@
 import { basename } from "node:path";
+import { PROVIDERS } from "./route.ts";
 
 /** The levels of urgency, most urgent first. */
 export const PRIORITIES = ["critical", "high", "default", "low"] as const;
@@ -9,7 +10,7 @@ export const TASK_STATES = ["waiting", "delayed", "running", "delegated", "done"
 export type TaskState = (typeof TASK_STATES)[number];
 
 /** Who may be asked for by `preferred_ai`. */
-export const PREFERRED_AI = ["auto", "claude-code", "gpu", "gemini", "claude-api"] as const;
+export const PREFERRED_AI = ["auto", "claude-code", ...PROVIDERS] as const;
 type PreferredAi = (typeof PREFERRED_AI)[number];
 
 /** How hard a task is said to be by `complexity_hint`. */

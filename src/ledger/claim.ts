@@ -3,7 +3,8 @@ import { dirname, join } from "node:path";
 import { ignoreMissing, isSystemError } from "../core/errors.ts";
 import type { TaskFile } from "../core/task.ts";
 import { fingerprint, isComplete, sight } from "./completeness.ts";
-import { claimedPath, inboxDir, isTaskName, taskPath } from "./layout.ts";
+import { claimedPath, inboxDir, isTaskName, takenPath, taskPath } from "./layout.ts";
+import { isMarked } from "./marker.ts";
 import { placeNew } from "./place-new.ts";
 
 /** A claim that is being given back for another host. */
@@ -11,7 +12,10 @@ const ASIDE_SUFFIX = ".given-back";
 /** How long the end of a run may be at a task's file before it counts as cut short. */
 const ENDING_MS = 2_000;
 
-/** claimed = ours to run; gone = its file was taken away; unfinished = it is being written, or its name still runs. */
+/**
+ * claimed = ours to run; gone = its file was taken away; unfinished = it is being written, its name still runs, or it is
+ * with secutools, whatever a Redis that was set back says.
+ */
 export type Claim = "claimed" | "gone" | "unfinished";
 
 /**
@@ -22,12 +26,17 @@ export async function claim(task: TaskFile, seen: string): Promise<Claim> {
   const sighting = await sight(taskPath(task));
   if (sighting === null) return (await isClaimed(task)) ? "unfinished" : "gone";
   if (fingerprint(sighting) !== seen && !(await isComplete(sighting, Date.now()))) return "unfinished";
+  if (await isMarked(task)) return "unfinished";
   try {
-    return (await claimAsItIs(task)) ? "claimed" : "unfinished";
+    if (!(await claimAsItIs(task))) return "unfinished";
   } catch (error) {
     if (isSystemError(error, "ENOENT")) return "gone";
     throw error;
   }
+  // Who marks a task looks for a claim afterwards, so that one of the two sees the other.
+  if (!(await isMarked(task))) return "claimed";
+  await unclaim(task);
+  return "unfinished";
 }
 
 /** Takes a task whatever its file's state. False when its name still runs; a file that is gone throws ENOENT. */
@@ -89,11 +98,6 @@ function asidePath({ project, name }: TaskFile): string {
 /** Whether the end of a run has a task's file: then it is that run's to end, whatever Redis says. */
 export async function isTaken(task: TaskFile, run: string): Promise<boolean> {
   return (await sight(takenPath(task, run))) !== null;
-}
-
-/** Where the end of a run has a task's file while it finalises it. */
-function takenPath({ project }: TaskFile, run: string): string {
-  return join(inboxDir(project), `.${run}.taken`);
 }
 
 /** Whether a claimed task was taken back: its claim was removed from an inbox that is still there. */

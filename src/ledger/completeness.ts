@@ -24,9 +24,12 @@ export function fingerprint({ stats }: Sighting): string {
   return [stats.ino, stats.size, stats.mtimeNs].join("-");
 }
 
-/** A rename changes ctime alone, so this file was complete before it came here: nothing to wait for. */
+/**
+ * A rename changes ctime alone, so this file was complete before it came here: nothing to wait for. Of an empty one that
+ * proves nothing: a copy may set the rights of its file before it writes.
+ */
 export function isMovedIn({ stats }: Sighting): boolean {
-  return stats.ctimeNs > stats.mtimeNs;
+  return stats.size > 0n && stats.ctimeNs > stats.mtimeNs;
 }
 
 /**

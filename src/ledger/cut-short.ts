@@ -1,30 +1,32 @@
 import { readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { parseRunId } from "../core/id.ts";
+import { isCancellation, parseRunId } from "../core/id.ts";
+import type { TaskFile } from "../core/task.ts";
+import { isAtWork } from "./at-work.ts";
 import { type Sighting, sight } from "./completeness.ts";
+import { dropEnding, isEndingCutShort } from "./ending.ts";
 import { isFooterOf } from "./footer.ts";
-import { inboxDir, SHELVES, type Shelf, shelfDir } from "./layout.ts";
+import { endingTaskName, inboxDir, isTaskName, SHELVES, type Shelf, shelfDir, takenBy } from "./layout.ts";
+import { isMarked } from "./marker.ts";
 import { readOriginal } from "./read-task.ts";
 import { removeDraft, takeAndShelve } from "./shelve.ts";
 
-/** `.RUN.taken`, where the end of a run, or a cancellation, has a task's file. */
-const TAKEN = /^\.(?<run>.+)\.taken$/;
 /** `.RUN.draft`, a result on its way into its place. */
 const RESULT_DRAFT = /^\..+\.draft$/;
 /** The same of a marker or of a task that was added, in the inbox: what authors hide there is theirs. */
 const INBOX_DRAFT = /^\.(?:[a-z0-9]{10}-\d+|[\da-f]{8}-[\da-f-]{27})\.draft$/;
-/** For so long somebody may still be at it. */
-const AT_WORK_MS = 15_000;
 
 /**
  * Clears away what is left of ends that a crash cut short after the result was in its place, and brings cancellations to
  * their end. A run's own end is repeated by whoever has the run.
  */
 export async function endCutShort(project: string): Promise<void> {
-  for (const name of await readdir(inboxDir(project)).catch(() => [])) {
-    const run = TAKEN.exec(name)?.groups?.["run"];
-    const taken = run === undefined ? null : await sight(join(inboxDir(project), name));
-    if (run === undefined || taken === null || isAtWork(taken)) continue;
+  const names = await readdir(inboxDir(project)).catch(() => []);
+  for (const name of names.flatMap((hidden) => endingTaskName(hidden) ?? [])) await clearEnding({ project, name });
+  for (const name of names) {
+    const run = takenBy(name);
+    const taken = run === null ? null : await sight(join(inboxDir(project), name));
+    if (run === null || taken === null || isAtWork(taken)) continue;
     if (await clearShelved(project, run, taken)) continue;
     if (!isRun(run)) await shelveNameless(project, run, taken);
   }
@@ -32,8 +34,9 @@ export async function endCutShort(project: string): Promise<void> {
   for (const shelf of SHELVES) await clearDrafts(shelfDir(project, shelf), RESULT_DRAFT);
 }
 
-function isAtWork({ stats }: Sighting): boolean {
-  return Date.now() - Number(stats.ctimeMs) < AT_WORK_MS;
+/** Where the marker is there, whoever comes to end the task goes on with it. */
+async function clearEnding(task: TaskFile): Promise<void> {
+  if ((await isEndingCutShort(task)) && !(await isMarked(task))) await dropEnding(task);
 }
 
 /** What a draft is made of is still somewhere else: whoever has it makes another. */
@@ -57,7 +60,9 @@ async function clearShelved(project: string, run: string, taken: Sighting): Prom
 
 /** Its name is not known: each file that is not older than the end is looked at. */
 async function isShelved(project: string, shelf: Shelf, run: string, taken: Sighting): Promise<boolean> {
-  for (const name of await readdir(shelfDir(project, shelf)).catch(() => [])) {
+  const names = await readdir(shelfDir(project, shelf)).catch(() => []);
+  // A draft says the same, and is no result yet.
+  for (const name of names.filter(isTaskName)) {
     const file = await sight(join(shelfDir(project, shelf), name));
     if (file === null || file.stats.ctimeNs < taken.stats.ctimeNs) continue;
     const text = (await readOriginal(project, file.path).catch(() => null))?.toString() ?? "";
@@ -67,7 +72,7 @@ async function isShelved(project: string, shelf: Shelf, run: string, taken: Sigh
 }
 
 function isRun(run: string): boolean {
-  return parseRunId(run) !== null && !run.includes("cancelled");
+  return parseRunId(run) !== null && !isCancellation(run);
 }
 
 /** What is known of the task is its text. */

@@ -7,6 +7,7 @@ export const QUEUE_DIR = ".agent-queue";
 export const INBOX = "inbox";
 const CLAIM_SUFFIX = ".dispatched";
 const MARKER_SUFFIX = ".delegated";
+const ENDING_SUFFIX = ".ending";
 
 /** Where a task can end. */
 export const SHELVES = ["done", "failed"] as const;
@@ -35,6 +36,21 @@ export function markerPath(task: TaskFile): string {
   return taskPath(task) + MARKER_SUFFIX;
 }
 
+/** What keeps anybody else from ending a task that is with secutools. */
+export function endingPath({ project, name }: TaskFile): string {
+  return join(inboxDir(project), `.${name}${ENDING_SUFFIX}`);
+}
+
+/** Where the end of a run, or a cancellation, has a task's file. */
+export function takenPath({ project }: Pick<TaskFile, "project">, run: string): string {
+  return join(inboxDir(project), `.${run}.taken`);
+}
+
+/** Whose end has the file behind this name in an inbox, or null for any other file. */
+export function takenBy(name: string): string | null {
+  return /^\.(.+)\.taken$/.exec(name)?.[1] ?? null;
+}
+
 /** Whether a name in an inbox is a task's: markdown, and neither hidden nor an editor's leftover. */
 export function isTaskName(name: string): boolean {
   return name.endsWith(".md") && !name.startsWith(".");
@@ -48,6 +64,11 @@ export function claimedTaskName(name: string): string | null {
 /** The task's name behind a marker's, or null for any other file. */
 export function markedTaskName(name: string): string | null {
   return withoutSuffix(name, MARKER_SUFFIX);
+}
+
+/** The task's name behind that of its end, or null for any other file. */
+export function endingTaskName(name: string): string | null {
+  return name.startsWith(".") ? withoutSuffix(name.slice(1), ENDING_SUFFIX) : null;
 }
 
 function withoutSuffix(name: string, suffix: string): string | null {

@@ -2,15 +2,22 @@ import { randomUUID } from "node:crypto";
 import { constants } from "node:fs";
 import { appendFile, copyFile, lstat, mkdir, open, rename, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { ignoreMissing, isSystemError, QueueError } from "../core/errors.ts";
+import { ignoreMissing, isSystemError } from "../core/errors.ts";
 import type { TaskFile } from "../core/task.ts";
 import { writeTrouble } from "../core/write-trouble.ts";
 import { claimAsItIs, hasInbox } from "./claim.ts";
-import { type Footer, isFooterOf, isFooterSince, renderFooter, stripFooter } from "./footer.ts";
-import { claimedPath, inboxDir, SHELVES, type Shelf, shelfDir, taskPath } from "./layout.ts";
+import { findPutBack, shelvedFor, shelvedPath } from "./find-shelved.ts";
+import { type Footer, isFooterOf, renderFooter, stripFooter } from "./footer.ts";
+import { claimedPath, type Shelf, shelfDir, takenPath, taskPath } from "./layout.ts";
 import { MAX_TASK_BYTES } from "./parse-task.ts";
-import { linkOrCopy, numbered, placeNew } from "./place-new.ts";
+import { linkOrCopy, placeNew } from "./place-new.ts";
+import { projectAway } from "./project-away.ts";
 import { MAX_NAME_BYTES, readOriginal } from "./read-task.ts";
+
+/** Whether an end may have been begun before: then somebody may have put its result back into the inbox meanwhile. */
+export interface Repetition {
+  readonly isRepeated: boolean;
+}
 
 /** A footer that names its run: what was shelved for it already is found again. */
 export type RunFooter = Footer & { readonly run: string };
@@ -23,13 +30,14 @@ export type RunFooter = Footer & { readonly run: string };
 export async function shelveClaimed(task: TaskFile, shelf: Shelf, footer: Footer): Promise<string> {
   const claimed = claimedPath(task);
   let isThere = true;
-  const path = await shelve(task, shelf, footer, async (draft) => {
+  const fill = async (draft: string) => {
     await fillFrom(task, claimed, draft, footer).catch(async (error: unknown) => {
       ignoreMissing(error);
       isThere = false;
       await writeFile(draft, renderFooter(footer), { flush: true });
     });
-  });
+  };
+  const path = await shelve(task, shelf, footer, fill, { isRepeated: true });
   // A claim that is there by now is another one.
   if (isThere) await clear(task, claimed);
   return path;
@@ -48,29 +56,29 @@ export async function rejectClaimed(task: TaskFile, footer: Footer): Promise<str
  * rename first, which no two can do. Who comes second meets ENOENT.
  */
 export async function takeAndShelve(task: TaskFile, from: string, shelf: Shelf, footer: RunFooter): Promise<string> {
-  const taken = join(inboxDir(task.project), `.${footer.run}.taken`);
-  const path = await shelve(task, shelf, footer, async (draft) => {
-    if ((await lstat(taken).catch(ignoreMissing)) === null) await rename(from, taken);
+  const taken = takenPath(task, footer.run);
+  const isRepeated = (await lstat(taken).catch(ignoreMissing)) !== null;
+  const fill = async (draft: string) => {
+    if (!isRepeated) await rename(from, taken);
     await fillFrom(task, taken, draft, footer);
-  });
+  };
+  const path = await shelve(task, shelf, footer, fill, { isRepeated });
   await clear(task, taken);
   return path;
 }
 
-/** Puts a text that is no file's any more into done/ or failed/. May be repeated like the above. */
-export async function shelveText(task: TaskFile, shelf: Shelf, text: string, footer: RunFooter): Promise<string> {
-  return await shelve(task, shelf, footer, async (draft) => {
+/** Puts a text that is no file's any more into done/ or failed/. May be repeated like the above, if that is said. */
+export async function shelveText(
+  task: TaskFile,
+  shelf: Shelf,
+  text: string,
+  footer: RunFooter,
+  repetition?: Repetition,
+): Promise<string> {
+  const fill = async (draft: string) => {
     await writeFile(draft, withFooter(Buffer.from(text), footer), { flush: true });
-  });
-}
-
-/** Where a task was shelved by a run or a later one of its own, or null. */
-export async function findShelved(task: TaskFile, run: string): Promise<{ shelf: Shelf; path: string } | null> {
-  for (const shelf of SHELVES) {
-    const path = await shelvedFor(task, shelf, (text) => isFooterSince(text, run));
-    if (path !== null) return { shelf, path };
-  }
-  return null;
+  };
+  return await shelve(task, shelf, footer, fill, repetition);
 }
 
 /**
@@ -85,7 +93,7 @@ export async function rejectTask(task: TaskFile, footer: Footer): Promise<string
 
 /** Its name leaves no room for a claim's. */
 async function rejectLong(task: TaskFile, footer: Footer): Promise<string> {
-  const taken = join(inboxDir(task.project), `.${randomUUID()}.taken`);
+  const taken = takenPath(task, footer.run ?? randomUUID());
   await rename(taskPath(task), taken);
   const path = await shelve(task, "failed", footer, async (draft) => await fillFrom(task, taken, draft, footer));
   await rm(taken, { force: true });
@@ -97,6 +105,7 @@ async function shelve(
   shelf: Shelf,
   footer: Footer,
   fill: (draft: string) => Promise<void>,
+  { isRepeated }: Repetition = { isRepeated: false },
 ): Promise<string> {
   // Named for the run, so that a repetition clears away what a crash left of it.
   const { run } = footer;
@@ -104,6 +113,8 @@ async function shelve(
   try {
     const shelved = run === undefined ? null : await shelvedFor(task, shelf, (text) => isFooterOf(text, run));
     if (shelved !== null) return shelved;
+    const putBack = run === undefined || !isRepeated ? null : await findPutBack(task, run);
+    if (putBack !== null) return putBack;
     // Not the folders above: a project that was deleted, or is on a disk that is away, is not made anew.
     await mkdir(dirname(draft)).catch((error: unknown) => unlessThere(task, error));
     await fill(draft);
@@ -172,40 +183,7 @@ function withFooter(original: Buffer, footer: Footer): Buffer {
   return Buffer.concat([text, Buffer.from(renderFooter(footer))]);
 }
 
-async function shelvedFor(task: TaskFile, shelf: Shelf, isIt: (text: string) => boolean): Promise<string | null> {
-  for (let copy = 1; ; copy += 1) {
-    const path = numbered(shelvedPath(task, shelf), copy);
-    // What is no file of ours takes a name as well.
-    const bytes = await readOriginal(task.project, path).catch(ignoreMissing);
-    if (bytes === null) return null;
-    if (isIt(bytes.toString())) return path;
-  }
-}
-
-function shelvedPath(task: TaskFile, shelf: Shelf): string {
-  return join(shelfDir(task.project, shelf), shortened(task.name));
-}
-
-/** A name to which a number can be added. */
-function shortened(name: string): string {
-  if (Buffer.byteLength(name) <= MAX_NAME_BYTES) return name;
-  let short = "";
-  for (const character of name) {
-    if (Buffer.byteLength(`${short}${character}….md`) > MAX_NAME_BYTES) break;
-    short += character;
-  }
-  return `${short}….md`;
-}
-
 function unlessThere(task: TaskFile, error: unknown): void {
   if (isSystemError(error, "EEXIST")) return;
   throw isSystemError(error, "ENOENT") ? projectAway(task, error) : error;
-}
-
-function projectAway({ project, name }: TaskFile, cause?: unknown): QueueError {
-  return new QueueError(`${project} is not there, so ${name} cannot be finalised`, {
-    code: "PROJECT_AWAY",
-    hint: "bring it back under this name, or remove what is left of it: it is tried again by itself",
-    cause,
-  });
 }

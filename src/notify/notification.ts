@@ -1,8 +1,8 @@
 import { z } from "zod";
 import { NOTIFY_EVENTS } from "../config/schema.ts";
 import { describeEvent, describeHold } from "../core/describe-event.ts";
-import type { Spent, TaskEvent } from "../core/events.ts";
-import { PROVIDERS, type Provider } from "../core/route.ts";
+import type { Over, Spent, TaskEvent } from "../core/events.ts";
+import { PROVIDERS } from "../core/route.ts";
 import { taskLabel } from "../core/task.ts";
 import { FOREVER_MS, type Hold } from "../core/verdict.ts";
 
@@ -38,6 +38,8 @@ export const notification = z.object({
     .nullable(),
   session: z.string().nullable(),
   provider: z.enum(PROVIDERS).nullable(),
+  /** Why that one did it, of a task that is done or failed. Older daemons do not say. */
+  reason: z.string().nullable().default(null),
   /** Why it failed, what it waits for, or why the pool is held. */
   message: z.string().nullable(),
   /** What the last run took, of a task that is done or failed. */
@@ -65,7 +67,7 @@ export type Notification = Readonly<z.infer<typeof notification>>;
 /** The part that says what happened. */
 export type News = Omit<Notification, "delivery" | "at" | "workspace" | "host">;
 
-const NOTHING = { task: null, session: null, provider: null, message: null, spent: null, hold: null };
+const NOTHING = { task: null, session: null, provider: null, reason: null, message: null, spent: null, hold: null };
 
 /** The news of a step on a task's way; null for a step that nobody is told of. */
 export function newsOf(event: TaskEvent): News | null {
@@ -73,15 +75,12 @@ export function newsOf(event: TaskEvent): News | null {
   const text = cut(`${taskLabel(task)}: ${describeEvent(event)}`, MAX_TEXT);
   const about = { id: id || null, task: taskLabel(task), project: task.project };
   switch (event.type) {
-    case "done": {
-      const { path, by, spent } = event;
-      return { ...NOTHING, event: "done", text, task: { ...about, path }, ...whoDid(by), spent: shown(spent) };
-    }
+    case "done":
     case "failed": {
-      const { path, by, spent } = event;
-      const message = cut(event.reason, MAX_MESSAGE);
-      const who = whoDid(by);
-      return { ...NOTHING, event: "failed", text, task: { ...about, path }, ...who, message, spent: shown(spent) };
+      const { type, path, spent } = event;
+      const message = type === "failed" ? cut(event.reason, MAX_MESSAGE) : null;
+      const over = { ...whoDid(event), message, spent: shown(spent) };
+      return { ...NOTHING, event: type, text, task: { ...about, path }, ...over };
     }
     case "rejected": {
       const message = cut(`TASK_INVALID: ${event.reason}`, MAX_MESSAGE);
@@ -107,12 +106,11 @@ export function newsOfHold(hold: Hold | null): News {
   return { ...NOTHING, event: "hold", text, message, hold: { kind: hold.kind, since, until, message } };
 }
 
-function whoDid(by: string): Pick<News, "session" | "provider"> {
-  return isProvider(by) ? { session: null, provider: by } : { session: by, provider: null };
-}
-
-function isProvider(by: string): by is Provider {
-  return PROVIDERS.some((provider) => provider === by);
+function whoDid({ by, decision }: Over): Pick<News, "session" | "provider" | "reason"> {
+  const reason = cut(decision.reason, MAX_MESSAGE);
+  return decision.route === "local"
+    ? { session: by, provider: null, reason }
+    : { session: null, provider: decision.provider, reason };
 }
 
 function shown({ durationMs, model, tokens, costUsd }: Spent): News["spent"] {

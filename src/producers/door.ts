@@ -1,6 +1,8 @@
 import { isSystemError, messageOf, QueueError } from "../core/errors.ts";
 import type { TaskEvents } from "../core/events.ts";
 import type { TaskFile } from "../core/task.ts";
+import type { Work } from "../core/work.ts";
+import { cancellation } from "../ledger/cancellation.ts";
 import { restoreGivenBack, unclaim } from "../ledger/claim.ts";
 import { fingerprint, type Sighting } from "../ledger/completeness.ts";
 import { endCutShort } from "../ledger/cut-short.ts";
@@ -11,6 +13,12 @@ import { rejectTask } from "../ledger/shelve.ts";
 import type { Entry } from "../queue/task-ids.ts";
 import type { TaskQueues } from "../queue/task-queues.ts";
 
+/** A claim that belongs to no run; somebody may be trying to begin one, which finds the file claimed. */
+interface LostClaim {
+  readonly task: TaskFile;
+  readonly hasBegun: boolean;
+}
+
 /** A complete file in an inbox. */
 export interface Arrival {
   readonly task: TaskFile;
@@ -20,8 +28,8 @@ export interface Arrival {
 export interface DoorOptions {
   readonly queues: TaskQueues;
   readonly events: TaskEvents;
-  /** Whether a run of this host holds a task's file. */
-  readonly isRunning: (task: TaskFile) => Promise<boolean>;
+  /** Whether this host works on a task. */
+  readonly workHere: (task: TaskFile) => Promise<Work>;
   /** Told of a file that was taken away and has no waiting job: its task may be with secutools. */
   readonly onWithdrawn: (task: TaskFile) => void;
   readonly onError: (error: unknown) => void;
@@ -64,7 +72,7 @@ export class Door {
   async withdraw(task: TaskFile): Promise<void> {
     const id = await this.#queues.cancel(task);
     if (id === null) return this.#options.onWithdrawn(task);
-    this.#events.emit({ type: "cancelled", task, id });
+    this.#events.emit(await cancellation(task, id, null));
   }
 
   /** The tasks among these that the queue knows nothing of. */
@@ -78,10 +86,15 @@ export class Door {
     await endCutShort(project);
   }
 
-  /** The claims that belong to no run, and to no job that is at work: what a crash between two steps left behind. */
-  async lostClaims(claimed: readonly TaskFile[]): Promise<TaskFile[]> {
-    const isRunning = await Promise.all(claimed.map(this.#options.isRunning));
-    return await this.#queues.idle(claimed.filter((_, index) => !isRunning[index]));
+  /** The claims that belong to no run, as a crash between two steps leaves them, and whether anybody works on them. */
+  async lostClaims(claimed: readonly TaskFile[]): Promise<LostClaim[]> {
+    const here = await Promise.all(claimed.map(this.#options.workHere));
+    const left = claimed.flatMap((task, index) => (here[index] === "going on" ? [] : [{ task, here: here[index] }]));
+    const anywhere = await this.#queues.workOn(left.map(({ task }) => task));
+    return left.flatMap(({ task, here }, index) => {
+      const work = [here, anywhere[index]];
+      return work.includes("going on") ? [] : [{ task, hasBegun: work.includes("begun") }];
+    });
   }
 
   /** Gives back a claim of nobody's. */
@@ -120,7 +133,9 @@ export class Door {
   }
 
   async #submitBatch(batch: readonly Arrival[]): Promise<string[]> {
-    const read = await Promise.all(batch.map((arrival) => this.#read(arrival)));
+    const files = batch.map(({ task, sighting }) => ({ ...task, fingerprint: fingerprint(sighting) }));
+    const isKnown = await this.#queues.areKnown(files);
+    const read = await Promise.all(batch.filter((_, index) => !isKnown[index]).map((arrival) => this.#read(arrival)));
     const good = read.filter((one) => one.kind === "good");
     const enqueued = await this.#queues.enqueue(good.map(({ entry }) => entry));
     const busy = good.flatMap(({ entry: { payload, id: earlierId }, warnings }, index) => {
@@ -138,7 +153,7 @@ export class Door {
       if (await isMarked(task)) return { kind: "over" };
       const parsed = await readTask(task);
       if (!parsed.ok) {
-        await this.#reject(task, parsed.reason);
+        await this.#reject({ task, sighting }, parsed.reason);
         return { kind: "over" };
       }
       const { header, warnings, earlier } = parsed;
@@ -155,9 +170,11 @@ export class Door {
     }
   }
 
-  async #reject(task: TaskFile, reason: string): Promise<void> {
+  /** Named for what was read, so that one that a crash cut short is not repeated when the file comes back. */
+  async #reject({ task, sighting }: Arrival, reason: string): Promise<void> {
     const error = { code: "TASK_INVALID", message: reason };
-    const path = await rejectTask(task, { result: "rejected", finishedAt: new Date(), error });
+    const run = `rejected-${fingerprint(sighting)}`;
+    const path = await rejectTask(task, { result: "rejected", finishedAt: new Date(), error, run });
     this.#events.emit({ type: "rejected", task, id: "", reason, path });
   }
 }

@@ -1,11 +1,13 @@
 import type { WatchEventType } from "node:fs";
 import { coalesce } from "../core/coalesce.ts";
+import { heardByNow } from "../core/heard.ts";
 import type { TaskFile } from "../core/task.ts";
 import { isClaimed } from "../ledger/claim.ts";
 import { fingerprint, type Sighting, sight } from "../ledger/completeness.ts";
 import { claimedTaskName, isTaskName, markedTaskName, taskPath } from "../ledger/layout.ts";
 import { readInbox } from "../ledger/read-inbox.ts";
 import type { Arrival, Door } from "./door.ts";
+import { Reports } from "./reports.ts";
 import { Settling } from "./settling.ts";
 
 /** How soon a file is handed in again whose name still runs. */
@@ -16,7 +18,8 @@ const FAILED_RETRY_MS = 2_000;
 const LOST_MS = 5_000;
 /** How long after an event the whole folder is listed, in case the system dropped others. */
 const LISTING_DELAY_MS = 1_000;
-const naturalOrder = new Intl.Collator("en", { numeric: true });
+/** As many looks are begun at once: thousands would keep everything else waiting. */
+const LOOKS = 200;
 
 /**
  * One inbox. Whatever wakes it (a file event, the sweep, the daemon's start) leads to the same scan, which compares
@@ -28,8 +31,7 @@ export class Inbox {
   readonly #onError: (error: unknown) => void;
   /** The files that were handed in, with the fingerprint they had. */
   readonly #known = new Map<string, string>();
-  /** Names to look at, in the order in which they were reported, and whether renames are all that was. */
-  readonly #reported = new Map<string, boolean>();
+  readonly #reports = new Reports();
   readonly #settling = new Settling();
   readonly #scan = coalesce(() => this.#scanOnce());
   /** The claims that belonged to nobody at the last sweep, and since when that is known. */
@@ -53,7 +55,7 @@ export class Inbox {
     if (!isTaskName(task) || this.#closed) return;
     // Without its marker, the same file is a task that waits.
     if (marked !== null) this.#known.delete(marked);
-    this.#report(task, event === "rename" && task === name);
+    this.#reports.tell(task, task === name ? event : "change");
     this.#listing ??= setTimeout(() => this.list(), LISTING_DELAY_MS);
     this.#wake();
   }
@@ -88,20 +90,20 @@ export class Inbox {
 
   async #scanOnce(): Promise<void> {
     if (this.#isSweepDue) await this.#mend();
-    const reported = new Map(this.#reported);
-    this.#reported.clear();
-    const isOnlyRenamed = (name: string) => reported.get(name) === true && !this.#reported.has(name);
-    let left: readonly string[] = [...reported.keys()];
+    if (this.#isListingDue) await this.#list();
+    // After the listing, and what the system tells of what it found: else that could overtake what came before it.
+    const told = this.#reports.take();
+    const isOnlyRenamed = (name: string) => told.get(name) === "renames" && !this.#reports.has(name);
+    let left: readonly string[] = [...told.keys()];
     try {
-      left = await this.#due(left);
-      const sightings = await this.#look(left);
+      const sightings = (await this.#look(left)).sort(this.#reports.arrivalOrder(told));
       const changed = sightings.filter((sighting) => this.#known.get(sighting.name) !== fingerprint(sighting));
       left = changed.map(({ name }) => name);
       const handedIn = await this.#handIn(await this.#settling.complete(changed, isOnlyRenamed));
       left = left.filter((name) => !handedIn.has(name));
     } finally {
       // What could not be handed in yet, for whatever reason, is looked at again by the next scan.
-      for (const name of left) this.#report(name, false);
+      for (const name of left) this.#reports.putBack(name, told);
     }
   }
 
@@ -115,7 +117,7 @@ export class Inbox {
     const known = [...this.#known.keys()];
     const forgotten = await this.#door.withoutJob(known.map((name) => this.#task(name)));
     for (const { name } of forgotten) this.#known.delete(name);
-    for (const name of known) this.#report(name, false);
+    for (const name of known) this.#reports.find(name);
     this.#isListingDue = true;
     this.#isSweepDue = false;
   }
@@ -124,31 +126,36 @@ export class Inbox {
   async #giveBackLost(claimed: readonly string[]): Promise<void> {
     const lost = await this.#door.lostClaims(claimed.map((name) => this.#task(name)));
     const nowMs = performance.now();
-    const known = lost.map((task) => ({ task, sinceMs: this.#lost.get(task.name) ?? nowMs }));
+    const known = lost.map((claim) => ({ ...claim, sinceMs: this.#lost.get(claim.task.name) ?? nowMs }));
     this.#lost = new Map(known.map(({ task, sinceMs }) => [task.name, sinceMs]));
-    for (const { task, sinceMs } of known) if (nowMs - sinceMs >= LOST_MS) await this.#door.giveBack(task);
+    const due = known.filter(({ hasBegun, sinceMs }) => !hasBegun && nowMs - sinceMs >= LOST_MS);
+    for (const { task } of due) await this.#door.giveBack(task);
   }
 
-  /** The names to look at: those reported, then, where a listing is due, what it has in addition or no more. */
-  async #due(reported: readonly string[]): Promise<string[]> {
-    if (!this.#isListingDue) return [...reported];
+  /** Whatever the folder has that is not known, and what is known and there no more, is to be looked at. */
+  async #list(): Promise<void> {
     this.#isListingDue = false;
     const { waiting } = await readInbox(this.project).catch((error: unknown) => {
       this.#isListingDue = true;
       throw error;
     });
-    const unknown = waiting.filter((name) => !this.#known.has(name)).sort(naturalOrder.compare);
     const present = new Set(waiting);
     const gone = [...this.#known.keys()].filter((name) => !present.has(name));
-    return [...new Set([...reported, ...unknown, ...gone])];
+    for (const name of waiting) if (!this.#known.has(name)) this.#reports.find(name);
+    for (const name of gone) this.#reports.find(name);
+    await heardByNow();
   }
 
-  /** The files of these names that are there, first come first; those that are gone are withdrawn. */
+  /** The files of these names that are there; those that are gone are withdrawn. */
   async #look(names: readonly string[]): Promise<Sighting[]> {
-    const found = await Promise.all(names.map((name) => sight(taskPath(this.#task(name)))));
+    const found: (Sighting | null)[] = [];
+    for (let start = 0; start < names.length; start += LOOKS) {
+      const some = names.slice(start, start + LOOKS);
+      found.push(...(await Promise.all(some.map((name) => sight(taskPath(this.#task(name)))))));
+    }
     const gone = names.filter((name, index) => found[index] === null && this.#known.has(name));
     for (const name of gone) await this.#withdraw(name);
-    return found.filter((sighting) => sighting !== null).sort((a, b) => Number(a.stats.ctimeNs - b.stats.ctimeNs));
+    return found.filter((sighting) => sighting !== null);
   }
 
   /** A known file that left without being claimed was taken back by its author. */
@@ -172,10 +179,6 @@ export class Inbox {
     clearTimeout(this.#retry ?? undefined);
     const waits = [busyMs, this.#settling.retryMs].filter((ms) => ms !== null);
     if (waits.length > 0 && !this.#closed) this.#retry = setTimeout(() => this.#wake(), Math.min(...waits));
-  }
-
-  #report(name: string, isRename: boolean): void {
-    this.#reported.set(name, isRename && (this.#reported.get(name) ?? true));
   }
 
   #task(name: string): TaskFile {

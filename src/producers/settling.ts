@@ -1,4 +1,4 @@
-import { setImmediate as turnOfEvents } from "node:timers/promises";
+import { heardByNow } from "../core/heard.ts";
 import {
   fingerprint,
   isMovedIn,
@@ -68,8 +68,6 @@ function leftMs(sighting: Sighting, look: Look | undefined, nowMs: number): numb
 async function unwritten(sightings: readonly Sighting[]): Promise<ReadonlySet<Sighting>> {
   if (sightings.length === 0) return new Set();
   const free = new Set(await released(sightings));
-  // This turn's events may have been fetched before we looked. Those of the next are not.
-  await turnOfEvents();
-  await turnOfEvents();
+  await heardByNow();
   return free;
 }

@@ -1,6 +1,6 @@
 import type { Queue } from "bullmq";
-import { z } from "zod";
 import type { RedisClient } from "./connection.ts";
+import { OldestWaiting } from "./oldest-waiting.ts";
 
 /** What stands in a queue. */
 export interface Backlog {
@@ -12,34 +12,42 @@ export interface Backlog {
   readonly oldestAtMs: number | null;
 }
 
-/** Counts a queue's jobs without reading them. */
-export async function readBacklog(queue: Queue, redis: RedisClient): Promise<Backlog> {
-  const counts = await queue.getJobCounts("waiting", "prioritized", "active", "delayed");
-  return {
-    waiting: (counts["waiting"] ?? 0) + (counts["prioritized"] ?? 0),
-    active: counts["active"] ?? 0,
-    delayed: counts["delayed"] ?? 0,
-    oldestAtMs: await oldestIn(queue, redis),
-  };
+type QueueName = "inbox" | "local" | "delegated";
+
+/** What stands in each queue. */
+export class Backlogs {
+  readonly #readers: Readonly<Record<QueueName, BacklogReader>>;
+
+  constructor({ inbox, local, delegated }: Readonly<Record<QueueName, Queue>>, redis: RedisClient) {
+    const reader = (queue: Queue) => new BacklogReader(queue, redis);
+    this.#readers = { inbox: reader(inbox), local: reader(local), delegated: reader(delegated) };
+  }
+
+  async read(): Promise<Record<QueueName, Backlog>> {
+    const { inbox, local, delegated } = this.#readers;
+    const found = await Promise.all([inbox.read(), local.read(), delegated.read()]);
+    return { inbox: found[0], local: found[1], delegated: found[2] };
+  }
 }
 
-/**
- * The earliest of the times at which the waiting jobs were enqueued; one that was put back or tried again stands
- * anywhere in its priority. A script, as a cluster and a user with keys of its own may not SORT by other keys.
- */
-const OLDEST = `
-local oldest = false
-local function look(ids)
-  for _, id in ipairs(ids) do
-    local at = tonumber(redis.call("HGET", ARGV[1] .. id, "timestamp"))
-    if at and (not oldest or at < oldest) then oldest = at end
-  end
-end
-look(redis.call("LRANGE", KEYS[1], 0, -1))
-look(redis.call("ZRANGE", KEYS[2], 0, -1))
-return oldest`;
+/** Counts a queue's jobs. */
+class BacklogReader {
+  readonly #queue: Queue;
+  readonly #oldest: OldestWaiting;
 
-async function oldestIn(queue: Queue, redis: RedisClient): Promise<number | null> {
-  const found = await redis.eval(OLDEST, 2, queue.toKey("wait"), queue.toKey("prioritized"), queue.toKey(""));
-  return z.coerce.number().nullable().parse(found);
+  constructor(queue: Queue, redis: RedisClient) {
+    this.#queue = queue;
+    this.#oldest = new OldestWaiting(queue, redis);
+  }
+
+  async read(): Promise<Backlog> {
+    const counts = await this.#queue.getJobCounts("waiting", "prioritized", "active", "delayed");
+    const waiting = (counts["waiting"] ?? 0) + (counts["prioritized"] ?? 0);
+    return {
+      waiting,
+      active: counts["active"] ?? 0,
+      delayed: counts["delayed"] ?? 0,
+      oldestAtMs: waiting === 0 ? null : await this.#oldest.read(),
+    };
+  }
 }

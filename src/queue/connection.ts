@@ -52,10 +52,11 @@ export async function probe(address: RedisAddress): Promise<number | null> {
 export async function untilReachable(
   address: { readonly url: string },
   onError: (error: Error) => void,
+  signal?: AbortSignal,
 ): Promise<void> {
   for (let attempt = 0; (await probe(address)) === null; attempt += 1) {
     if (attempt === 0) onError(unreachable(address.url));
-    await sleep(MAX_RETRY_MS);
+    await sleep(MAX_RETRY_MS, undefined, signal && { signal });
   }
 }
 

@@ -29,6 +29,11 @@ export class Counters implements Service {
     await this.#redis.hincrbyfloat(this.#key, name, amount);
   }
 
+  /** Keeps beside the totals what is none, such as a time. */
+  async note(name: string, value: number): Promise<void> {
+    await this.#redis.hset(this.#key, name, value);
+  }
+
   /** Every total that is not zero, by name. */
   async read(): Promise<ReadonlyMap<string, number>> {
     const totals = await this.#redis.hgetall(this.#key);

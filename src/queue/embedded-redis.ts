@@ -10,6 +10,8 @@ import { probe, type RedisAddress } from "./connection.ts";
 
 const SERVERS = ["redis-server", "valkey-server"];
 const START_TIMEOUT_MS = 30_000;
+/** How often a start is repeated in which somebody killed it. */
+const MAX_STARTS = 5;
 const STOP_TIMEOUT_MS = 10_000;
 const POLL_MS = 10;
 /** How often it is made sure that it lives, and so how soon one that died is started again. */
@@ -29,6 +31,7 @@ export class EmbeddedRedis implements Service {
   readonly #onError: (error: unknown) => void;
   #pid: number | null = null;
   #hasExited = false;
+  #wasKilled = false;
   #watch: NodeJS.Timeout | null = null;
   #launching: Promise<void> | null = null;
 
@@ -91,9 +94,20 @@ export class EmbeddedRedis implements Service {
 
   /** Returns its process id once it answers. */
   async #launch(): Promise<number> {
+    for (let starts = 1; ; starts += 1) {
+      const pid = await this.#launchOnce();
+      if (pid !== null) return pid;
+      if (starts < MAX_STARTS && this.#wasKilled) continue;
+      throw new QueueError(`redis did not start in ${this.#dir}`, {
+        code: "REDIS_FAILED",
+        hint: `its log is ${join(this.#dir, "redis.log")}`,
+      });
+    }
+  }
+
+  async #launchOnce(): Promise<number | null> {
     const server = await findServer(this.#environment["PATH"] ?? "");
-    const log = join(this.#dir, "redis.log");
-    const output = openSync(log, "a", 0o600);
+    const output = openSync(join(this.#dir, "redis.log"), "a", 0o600);
     // Detached: a Ctrl-C in the terminal is for the daemon, which then stops Redis last.
     const options = {
       detached: true,
@@ -104,8 +118,10 @@ export class EmbeddedRedis implements Service {
     closeSync(output);
     child.unref();
     this.#hasExited = false;
-    child.once("exit", () => {
+    this.#wasKilled = false;
+    child.once("exit", (_code, killedBy) => {
       this.#hasExited = true;
+      this.#wasKilled = killedBy !== null;
     });
     const deadline = performance.now() + START_TIMEOUT_MS;
     while (!this.#hasExited && performance.now() < deadline) {
@@ -113,10 +129,7 @@ export class EmbeddedRedis implements Service {
       if (pid !== null) return pid;
       await sleep(POLL_MS);
     }
-    throw new QueueError(`${server} did not start in ${this.#dir}`, {
-      code: "REDIS_FAILED",
-      hint: `its log is ${log}`,
-    });
+    return null;
   }
 
   async #answers(): Promise<boolean> {

@@ -138,6 +138,12 @@ export class Fetcher<Payload> implements Service {
     return await holdWaiting(this.#held, id, { start, lockMs: LOCK_MS });
   }
 
+  /** A job that is not over, as Redis knows it now. */
+  async find(id: string): Promise<FetchedJob<Payload> | null> {
+    const job: Job | undefined = await Job.fromId(this.#worker, id);
+    return job === undefined || job.finishedOn !== undefined ? null : this.#read(job);
+  }
+
   /** How many jobs are out now, whoever fetched them. */
   async activeCount(): Promise<number> {
     return await this.#queue.getActiveCount();

@@ -1,9 +1,12 @@
-import type { Queue } from "bullmq";
+import type { Job, Queue } from "bullmq";
+import type { Work } from "../core/work.ts";
 import type { RedisClient } from "./connection.ts";
 
 export const WAITING: readonly string[] = ["waiting", "prioritized", "delayed"];
 /** Few enough that nobody waits for the answer to others. */
 const READ_AT_ONCE = 1_000;
+/** No try to begin a task takes longer, unless it goes on. */
+const TRY_MS = 3_000;
 
 /** Not so a job that has just ended: its file went with it, and BullMQ would remove its record. */
 export async function isWaiting(queue: Queue, id: string): Promise<boolean> {
@@ -19,10 +22,33 @@ export async function liveIds(
   const found: (string | null)[] = [];
   for (let start = 0; start < keys.length; start += READ_AT_ONCE) {
     const some = keys.slice(start, start + READ_AT_ONCE);
-    const ids = await Promise.all(queues.map((queue) => redis.mget(some.map((key) => queue.toKey(`de:${key}`)))));
-    found.push(...some.map((_, index) => ids.map((those) => those[index] ?? null).find((id) => id !== null) ?? null));
+    const ids = await redis.mget(some.flatMap((key) => queues.map((queue) => queue.toKey(`de:${key}`))));
+    const idsOf = (index: number) => ids.slice(index * queues.length, (index + 1) * queues.length);
+    found.push(...some.map((_, index) => idsOf(index).find((id) => id !== null) ?? null));
   }
   return found;
+}
+
+/** A task's job that is not over, or else one that is, and where it is. */
+export async function findJob(
+  id: string,
+  queues: readonly Queue[],
+): Promise<{ queue: Queue; job: Job } | { queue: undefined; job: undefined }> {
+  let over: { queue: Queue; job: Job } | null = null;
+  for (const queue of queues) {
+    const job: Job | undefined = await queue.getJob(id);
+    if (job === undefined) continue;
+    if (job.finishedOn === undefined) return { queue, job };
+    over ??= { queue, job };
+  }
+  return over ?? { queue: undefined, job: undefined };
+}
+
+/** Whether anybody works on a job, null for one that there is not. */
+export async function workOn(id: string | null, queues: readonly Queue[]): Promise<Work> {
+  const { job } = id === null ? { job: undefined } : await findJob(id, queues);
+  if (job === undefined || !(await job.isActive())) return "none";
+  return Date.now() - (job.processedOn ?? 0) < TRY_MS ? "begun" : "going on";
 }
 
 export async function liveIdsBeginning(queue: Queue, beginning: string): Promise<string[]> {

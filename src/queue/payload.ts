@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from "node:util";
 import { z } from "zod";
 import { QueueError } from "../core/errors.ts";
 import { PROVIDERS } from "../core/route.ts";
@@ -77,4 +78,10 @@ export function readPayload<T>(schema: z.ZodType<T>, id: string, data: unknown):
     code: "PAYLOAD_INVALID",
     hint: "remove the job; the task file is untouched and is enqueued again by the next sweep",
   });
+}
+
+/** Whether an edit leaves a task's place in the queue and its route as they are. */
+export function isSamePlace({ header: before }: TaskPayload, { header: after }: TaskPayload): boolean {
+  const { title: _title, tags: _tags, timeoutMs: _timeoutMs, ...deciding } = after;
+  return isDeepStrictEqual({ ...before, ...deciding }, before);
 }

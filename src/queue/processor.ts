@@ -17,7 +17,7 @@ export interface ProcessorOptions {
   readonly onError: (error: Error) => void;
 }
 
-/** Deals with the short jobs of one queue, one at a time and in order. */
+/** Deals with the jobs of one queue, one after the other; each can be asked to end. */
 export class Processor implements Service {
   readonly #options: ProcessorOptions;
   readonly #abort = new AbortController();
@@ -36,6 +36,7 @@ export class Processor implements Service {
     this.#worker = new Worker(queue, (job, token) => this.#process(job, token), {
       connection: this.#redis,
       prefix: keyPrefix(workspace),
+      // BullMQ begins jobs that are dealt with side by side in any order.
       concurrency: 1,
       lockDuration: LOCK_MS,
       stalledInterval: STALLED_CHECK_MS,

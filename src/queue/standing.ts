@@ -1,5 +1,5 @@
 import { Job, type Queue } from "bullmq";
-import { runId } from "../core/id.ts";
+import { parseRunId, runId } from "../core/id.ts";
 import type { RedisClient } from "./connection.ts";
 import { WAITING } from "./live-jobs.ts";
 import { readPayload, taskPayload } from "./payload.ts";
@@ -12,21 +12,27 @@ export interface Holder {
 }
 
 /**
- * How a run's job stands: held for that very run, or over with it; gone on without it, in somebody's hands; waiting for
- * whoever comes; or unknown, as Redis has lost it. A Redis that was set back knows an earlier time.
+ * How a run's job stands: held for that very run, or over with it; held by us as another start of it; gone on without it,
+ * in somebody's hands; waiting for whoever comes; or unknown, as Redis has lost it. A Redis that was set back knows an
+ * earlier time.
  */
-export type Standing = "ours" | "elsewhere" | "waiting" | "unknown";
+export type Standing = "ours" | "held" | "elsewhere" | "waiting" | "unknown";
 
 /** How the job of a run stands for whoever bears this token. */
 export async function standingOf({ queue, redis, token }: Holder, id: string, run: string): Promise<Standing> {
+  // Before its record: one that is held between the two looks was waiting.
+  const state = await queue.getJobState(id);
+  if (WAITING.includes(state)) return "waiting";
   const job: Job | undefined = await Job.fromId(queue, id);
   if (job === undefined) return "unknown";
-  const state = await job.getState();
-  if (WAITING.includes(state)) return "waiting";
   const { earlierRuns } = readPayload(taskPayload, id, job.data);
-  if (runId(id, earlierRuns + job.attemptsStarted) !== run) return "elsewhere";
-  const isHeld = state !== "active" || (await redis.get(`${queue.toKey(id)}:lock`)) === token;
-  return isHeld ? "ours" : "elsewhere";
+  const runs = earlierRuns + job.attemptsStarted;
+  const isThisRun = runId(id, runs) === run;
+  // What Redis knows as over was so before this run began.
+  if (state !== "active" && runs < (parseRunId(run)?.runs ?? 0)) return "unknown";
+  if (state !== "active") return isThisRun ? "ours" : "elsewhere";
+  if ((await redis.get(`${queue.toKey(id)}:lock`)) !== token) return "elsewhere";
+  return isThisRun ? "ours" : "held";
 }
 
 /** Takes a job from wherever it waits and holds it, as the nth start. Nothing else of BullMQ's can pick one out. */

@@ -11,16 +11,13 @@ export interface StartRedisOptions {
   readonly onError: (error: unknown) => void;
 }
 
-/** The embedded Redis has data to write before it stops. */
-const STOP_MS = 30_000;
-
 /** Waits for the configured Redis, or starts one. @throws {QueueError} REDIS_MISSING, REDIS_FAILED, CONFIG_INVALID */
 export async function startRedis(services: Services, options: StartRedisOptions): Promise<RedisAddress> {
   const { redisUrl, stateDir, environment, onError } = options;
   if (redisUrl === null) {
     const embedded = new EmbeddedRedis(stateDir, environment, onError);
-    return (await services.start(embedded, STOP_MS)).address;
+    return (await services.start(embedded)).address;
   }
-  await untilReachable({ url: redisUrl }, onError);
+  await untilReachable({ url: redisUrl }, onError, services.stopping);
   return { url: redisUrl };
 }

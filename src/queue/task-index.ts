@@ -2,8 +2,9 @@ import { basename } from "node:path";
 import { Queue } from "bullmq";
 import type { ChainableCommander } from "ioredis";
 import type { Service } from "../core/service.ts";
-import { TASK_STATES, type TaskState } from "../core/task.ts";
+import { TASK_STATES, type TaskFile, type TaskState } from "../core/task.ts";
 import { connect, type RedisAddress, type RedisClient } from "./connection.ts";
+import { findJobs, findTagged, readJobFields, type Sought } from "./job-fields.ts";
 import { DELEGATED_QUEUE, INBOX_QUEUE, keyPrefix, LOCAL_QUEUE } from "./names.ts";
 import { JOB_FIELDS, type TaskRow, toRow } from "./task-row.ts";
 
@@ -13,18 +14,22 @@ type JobType = "wait" | "prioritized" | "active" | "delayed" | "completed" | "fa
 interface Place {
   readonly queue: QueueName;
   readonly type: JobType;
+  /** What goes on has the lowest, what is over the highest. */
+  readonly rank: number;
 }
 
 /** A task's job, found in a place. */
-interface Entry extends Place {
+interface Entry {
+  readonly place: Place;
   readonly id: string;
   readonly score: number;
 }
 
-/** Which tasks: those of a project, by its directory's own name, and those in a queue. */
+/** Which tasks: those of a project, by its directory's path or its own name, those in a queue, and those with a tag. */
 export interface Wanted {
   readonly project?: string | undefined;
   readonly queue?: QueueName | undefined;
+  readonly tag?: string | undefined;
 }
 
 export interface Page {
@@ -34,6 +39,7 @@ export interface Page {
 
 /** In the order in which a task passes through them: it is in the next before it leaves the one before. */
 const QUEUES: readonly QueueName[] = ["inbox", "delegated", "local"];
+const OVER: readonly JobType[] = ["completed", "failed"];
 /** Where the tasks of each state are kept. */
 const PLACES: Readonly<Record<TaskState, readonly Place[]>> = {
   waiting: places({
@@ -48,7 +54,6 @@ const PLACES: Readonly<Record<TaskState, readonly Place[]>> = {
   cancelled: places({ inbox: [], delegated: ["completed"], local: ["completed"] }),
   failed: places({ inbox: ["failed"], delegated: ["failed"], local: ["failed"] }),
 };
-const OVER: readonly JobType[] = ["completed", "failed"];
 /** What BullMQ keeps as lists; the others are sorted by a score: urgency or time. */
 const LISTS: readonly JobType[] = ["wait", "active"];
 /** The newest finished jobs of a queue and a type that are ever listed. */
@@ -90,20 +95,29 @@ export class TaskIndex implements Service {
 
   /** A part of that list, without a look at the rest but for what is asked of all. */
   async page(states: readonly TaskState[], offset: number, limit: number, wanted: Wanted = {}): Promise<Page> {
-    const entries = await this.#wanted(await this.#entries(states), wanted);
+    const { project } = wanted;
+    const entries = await this.#candidates(await this.#entries(states), wanted);
     // A cancelled task's job is kept among those that are done.
-    if (states.includes("done") !== states.includes("cancelled")) {
-      const rows = onlyOf(states, await this.#read(entries));
-      return { total: rows.length, rows: rows.slice(offset, offset + limit) };
-    }
-    return { total: entries.length, rows: await this.#read(entries.slice(offset, offset + limit)) };
+    const isMixed = states.includes("done") !== states.includes("cancelled");
+    if (!isMixed && !project?.startsWith("/"))
+      return { total: entries.length, rows: await this.#read(entries.slice(offset, offset + limit)) };
+    const rows = onlyOf(states, await this.#read(entries)).filter(({ task }) => isOf(task, project));
+    return { total: rows.length, rows: rows.slice(offset, offset + limit) };
   }
 
-  async #wanted(entries: readonly Entry[], { project, queue }: Wanted): Promise<readonly Entry[]> {
-    const there = queue === undefined ? entries : entries.filter((entry) => entry.queue === queue);
-    if (project === undefined) return there;
-    const labels = await this.#fields(there, ["name"]);
-    return there.filter((_, index) => String(labels[index]?.[0]).startsWith(`${project}/`));
+  /** Those that may be wanted: to read a task whole costs more than to find a word in what is kept of it. */
+  async #candidates(entries: readonly Entry[], { queue, project, tag }: Wanted): Promise<readonly Entry[]> {
+    let left = queue === undefined ? entries : entries.filter(({ place }) => place.queue === queue);
+    if (project !== undefined)
+      left = await this.#having(left, { field: "name", text: `${basename(project)}/`, where: "first" });
+    if (tag === undefined) return left;
+    const found = await findTagged(this.#redis, this.#keys(left), tag);
+    return left.filter((_, index) => found.has(index));
+  }
+
+  async #having(entries: readonly Entry[], sought: Sought): Promise<Entry[]> {
+    const found = await findJobs(this.#redis, this.#keys(entries), sought);
+    return entries.filter((_, index) => found.has(index));
   }
 
   /** The first of them, at most so many of each place; the total is counted, not read. */
@@ -120,9 +134,7 @@ export class TaskIndex implements Service {
   /** The tasks whose file has this name, in any project. */
   async named(name: string): Promise<TaskRow[]> {
     const entries = await this.#entries(TASK_STATES);
-    const labels = await this.#fields(entries, ["name"]);
-    const isNamed = (label: unknown) => typeof label === "string" && basename(label) === name;
-    return await this.#read(entries.filter((_, index) => isNamed(labels[index]?.[0])));
+    return await this.#read(await this.#having(entries, { field: "name", text: `/${name}`, where: "last" }));
   }
 
   async #entries(states: readonly TaskState[]): Promise<Entry[]> {
@@ -140,10 +152,10 @@ export class TaskIndex implements Service {
     const sizes = answers.slice(places.length).map(([, size]) => Number(size));
     const found = places.flatMap((place, index) => entriesOf(place, strings(answers[index]?.[1])));
     // A task that was put back is in the inbox queue while its old job is still where it ended.
-    const live = found.filter(({ type }) => !OVER.includes(type));
-    const over = found.filter(({ type }) => OVER.includes(type));
-    const entries = [...new Map([...over, ...live].map((entry) => [entry.id, entry])).values()].sort(byState);
-    return { entries, total: sizes.reduce((sum, size) => sum + size, 0) };
+    const once = new Map<string, Entry>();
+    for (const entry of found) if (isOver(entry)) once.set(entry.id, entry);
+    for (const entry of found) if (!isOver(entry)) once.set(entry.id, entry);
+    return { entries: [...once.values()].sort(byState), total: sizes.reduce((sum, size) => sum + size, 0) };
   }
 
   #range(transaction: ChainableCommander, { queue, type }: Place, limit: number): void {
@@ -161,16 +173,17 @@ export class TaskIndex implements Service {
   }
 
   async #read(entries: readonly Entry[]): Promise<TaskRow[]> {
-    const values = await this.#fields(entries, JOB_FIELDS);
-    return entries.flatMap(({ id, queue, type }, index) => toRow(id, queue, type, values[index]) ?? []);
+    const values = await readJobFields(this.#redis, this.#keys(entries), JOB_FIELDS);
+    return entries.flatMap(({ id, place }, index) => toRow(id, place.queue, place.type, values[index]) ?? []);
   }
 
-  async #fields(entries: readonly Entry[], names: readonly string[]): Promise<unknown[][]> {
-    const pipeline = this.#redis.pipeline();
-    for (const { id, queue } of entries) pipeline.hmget(this.#queues[queue].toKey(id), ...names);
-    const answers = (await pipeline.exec()) ?? [];
-    return answers.map(([, values]) => (Array.isArray(values) ? values : []));
+  #keys(entries: readonly Entry[]): string[] {
+    return entries.map(({ id, place }) => this.#queues[place.queue].toKey(id));
   }
+}
+
+function isOf(task: TaskFile, project: string | undefined): boolean {
+  return project === undefined || [task.project, basename(task.project)].includes(project);
 }
 
 function onlyOf(states: readonly TaskState[], rows: readonly TaskRow[]): TaskRow[] {
@@ -178,8 +191,11 @@ function onlyOf(states: readonly TaskState[], rows: readonly TaskRow[]): TaskRow
 }
 
 function entriesOf(place: Place, values: readonly string[]): Entry[] {
-  if (LISTS.includes(place.type)) return values.toReversed().map((id, index) => ({ ...place, id, score: index }));
-  return values.flatMap((id, index) => (index % 2 === 0 ? [{ ...place, id, score: Number(values[index + 1]) }] : []));
+  if (LISTS.includes(place.type)) return values.toReversed().map((id, index) => ({ place, id, score: index }));
+  const entries: Entry[] = [];
+  for (let index = 0; index + 1 < values.length; index += 2)
+    entries.push({ place, id: values[index] ?? "", score: Number(values[index + 1]) });
+  return entries;
 }
 
 function strings(answer: unknown): string[] {
@@ -187,7 +203,7 @@ function strings(answer: unknown): string[] {
 }
 
 function places(types: Readonly<Record<QueueName, readonly JobType[]>>): Place[] {
-  return QUEUES.flatMap((queue) => types[queue].map((type) => ({ queue, type })));
+  return QUEUES.flatMap((queue) => types[queue].map((type) => ({ queue, type, rank: rankOf(queue, type) })));
 }
 
 /** Each place once, in the order in which a task passes through the queues. */
@@ -200,10 +216,14 @@ function placesOf(states: readonly TaskState[]): Place[] {
 /** What goes on, what waits by its urgency, then what is over, the last first. */
 function byState(a: Entry, b: Entry): number {
   const difference = a.score - b.score;
-  return rank(a) - rank(b) || (OVER.includes(a.type) ? -difference : difference);
+  return a.place.rank - b.place.rank || (isOver(a) ? -difference : difference);
 }
 
-function rank({ queue, type }: Place): number {
+function isOver({ place }: Entry): boolean {
+  return OVER.includes(place.type);
+}
+
+function rankOf(queue: QueueName, type: JobType): number {
   if (OVER.includes(type)) return 5;
   if (type === "delayed" && queue !== "inbox") return 4;
   if (type === "prioritized") return 3;

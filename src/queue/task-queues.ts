@@ -1,13 +1,22 @@
-import { isDeepStrictEqual } from "node:util";
 import { type Job, type JobsOptions, Queue } from "bullmq";
 import { type EarlierRuns, taskKey } from "../core/id.ts";
 import type { Service } from "../core/service.ts";
-import { bullPriority, type TaskFile, taskLabel } from "../core/task.ts";
-import { type Backlog, readBacklog } from "./backlog.ts";
+import { type TaskFile, taskLabel } from "../core/task.ts";
+import type { Work } from "../core/work.ts";
+import { type Backlog, Backlogs } from "./backlog.ts";
 import { connect, type RedisAddress, type RedisClient } from "./connection.ts";
-import { isWaiting, liveIds, liveIdsBeginning } from "./live-jobs.ts";
+import { jobOptions } from "./job-options.ts";
+import { areKnown, type SeenFile } from "./known-files.ts";
+import { findJob, isWaiting, liveIds, liveIdsBeginning, workOn } from "./live-jobs.ts";
 import { DELEGATED_QUEUE, INBOX_QUEUE, keyPrefix, LOCAL_QUEUE } from "./names.ts";
-import { type DelegatedPayload, type LocalPayload, readPayload, type TaskPayload, taskPayload } from "./payload.ts";
+import {
+  type DelegatedPayload,
+  isSamePlace,
+  type LocalPayload,
+  readPayload,
+  type TaskPayload,
+  taskPayload,
+} from "./payload.ts";
 import { type Entry, nameTasks } from "./task-ids.ts";
 
 /** What became of a task that was handed in; busy = its name still runs, so it has to be handed in again later. */
@@ -38,6 +47,7 @@ export class TaskQueues implements Service {
   readonly #delegated: Queue;
   /** The last first: a task is in the next queue before it leaves the one before, so it is never missed between them. */
   readonly #all: readonly Queue[];
+  readonly #backlogs: Backlogs;
   #stopped = false;
 
   constructor(options: TaskQueuesOptions) {
@@ -50,6 +60,7 @@ export class TaskQueues implements Service {
     this.#delegated = new Queue(DELEGATED_QUEUE, shared);
     this.#all = [this.#local, this.#delegated, this.#inbox];
     for (const queue of this.#all) queue.on("error", options.onError);
+    this.#backlogs = new Backlogs({ inbox: this.#inbox, local: this.#local, delegated: this.#delegated }, this.#redis);
   }
 
   async start(): Promise<void> {
@@ -86,19 +97,21 @@ export class TaskQueues implements Service {
     );
   }
 
+  /** Whether a live job stands for each of these files as it is: to hand it in again would change nothing. */
+  async areKnown(files: readonly SeenFile[]): Promise<boolean[]> {
+    return await areKnown(files, this.#all, this.#redis);
+  }
+
   /** The tasks among these that no unfinished job stands for. */
   async withoutJob(tasks: readonly TaskFile[]): Promise<TaskFile[]> {
     const ids = await this.#liveIds(tasks);
     return tasks.filter((_, index) => ids[index] === null);
   }
 
-  /** Those that nobody works on, as far as Redis knows: no job stands for them, or one that waits. */
-  async idle(tasks: readonly TaskFile[]): Promise<TaskFile[]> {
+  /** Whether anybody works on each of these tasks, as far as Redis knows. */
+  async workOn(tasks: readonly TaskFile[]): Promise<Work[]> {
     const ids = await this.#liveIds(tasks);
-    const isIdle = await Promise.all(
-      ids.map(async (id) => id === null || !((await (await this.#find(id)).job?.isActive()) ?? false)),
-    );
-    return tasks.filter((_, index) => isIdle[index]);
+    return await Promise.all(ids.map(async (id) => await workOn(id, this.#all)));
   }
 
   /** Takes a waiting task out of the queue. Returns its id, or null when none was waiting. */
@@ -146,6 +159,7 @@ export class TaskQueues implements Service {
 
   /** The same for a task that runs, put off until its run holds the job: nobody else is to fetch it. */
   async restoreRunning(id: string, payload: LocalPayload): Promise<void> {
+    await this.#removeEarlier(id, payload);
     await this.#local.add(taskLabel(payload), payload, { ...this.#jobOptions(id, payload), delay: PUT_OFF_MS });
   }
 
@@ -155,7 +169,7 @@ export class TaskQueues implements Service {
     const ids = [...new Set(found.flat())];
     return await Promise.all(
       ids.map(async (id) => {
-        const { job } = await this.#find(id);
+        const { job } = await findJob(id, this.#all);
         const { project, name } = readPayload(taskPayload, id, job?.data);
         return { id, task: { project, name } };
       }),
@@ -165,16 +179,14 @@ export class TaskQueues implements Service {
   /** The id of a task that is not over and how many runs it has had, null where nothing is known of it. */
   async runsOf(task: TaskFile): Promise<EarlierRuns | null> {
     const [id = null] = await this.#liveIds([task]);
-    const { job } = id === null ? { job: undefined } : await this.#find(id);
+    const { job } = id === null ? { job: undefined } : await findJob(id, this.#all);
     if (id === null || job === undefined) return null;
     return { id, runs: readPayload(taskPayload, id, job.data).earlierRuns + job.attemptsStarted };
   }
 
   /** What stands in each queue. */
   async backlogs(): Promise<Record<"inbox" | "local" | "delegated", Backlog>> {
-    const read = async (queue: Queue) => await readBacklog(queue, this.#redis);
-    const [inbox, local, delegated] = await Promise.all([read(this.#inbox), read(this.#local), read(this.#delegated)]);
-    return { inbox, local, delegated };
+    return await this.#backlogs.read();
   }
 
   /** Removes the finished jobs that were kept long enough: BullMQ does so only when others finish. */
@@ -188,11 +200,12 @@ export class TaskQueues implements Service {
   }
 
   async #update(id: string, payload: TaskPayload): Promise<Enqueued["state"]> {
-    const { queue, job } = await this.#find(id);
+    const { queue, job } = await findJob(id, this.#all);
     if (job === undefined) return "busy";
     const known = readPayload(taskPayload, id, job.data);
     if (known.fingerprint === payload.fingerprint) return "known";
-    if (await job.isActive()) return "busy";
+    // It runs, or has just ended.
+    if (!(await isWaiting(queue, id))) return "busy";
     if (isSamePlace(known, payload)) {
       await job.updateData({ ...job.data, ...payload, earlierRuns: known.earlierRuns });
       return "updated";
@@ -214,36 +227,11 @@ export class TaskQueues implements Service {
     }
   }
 
-  /** The job that is not over, or else one that is. */
-  async #find(id: string): Promise<{ queue: Queue; job: Job | undefined }> {
-    let found: { queue: Queue; job: Job | undefined } = { queue: this.#inbox, job: undefined };
-    for (const queue of this.#all) {
-      const job: Job | undefined = await queue.getJob(id);
-      if (job === undefined) continue;
-      if (job.finishedOn === undefined) return { queue, job };
-      if (found.job === undefined) found = { queue, job };
-    }
-    return found;
-  }
-
   #job(id: string, payload: TaskPayload) {
     return { name: taskLabel(payload), data: payload, opts: this.#jobOptions(id, payload) };
   }
 
   #jobOptions(id: string, payload: TaskPayload): JobsOptions {
-    const age = Math.round(this.#options.retentionMs / 1_000);
-    return {
-      jobId: id,
-      priority: bullPriority(payload.header.priority),
-      deduplication: { id: taskKey(payload) },
-      removeOnComplete: { age },
-      removeOnFail: { age },
-    };
+    return jobOptions(id, payload, this.#options.retentionMs);
   }
-}
-
-/** Whether an edit leaves a task's place in the queue and its route as they are. */
-function isSamePlace({ header: before }: TaskPayload, { header: after }: TaskPayload): boolean {
-  const { title: _title, tags: _tags, timeoutMs: _timeoutMs, ...deciding } = after;
-  return isDeepStrictEqual({ ...before, ...deciding }, before);
 }

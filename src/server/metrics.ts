@@ -8,7 +8,7 @@ import { StateMetrics } from "./metrics/state-metrics.ts";
 const PATIENCE_MS = 2_000;
 
 export interface MetricsOptions {
-  readonly controls: Pick<Controls, "status" | "sessions">;
+  readonly controls: Pick<Controls, "status" | "delegationStatus" | "sessions">;
   readonly events: LiveEvents;
   /** How long a scrape waits for Redis and tmux. */
   readonly patienceMs?: number;
@@ -34,10 +34,10 @@ export class Metrics {
   /** In the text format of Prometheus. What cannot be read in time is left out. */
   async text(): Promise<string> {
     const { controls, patienceMs = PATIENCE_MS } = this.#options;
-    const status = await orNull(controls.status(), patienceMs);
-    const sessions = status === null ? await orNull(controls.sessions(), patienceMs) : status.sessions;
+    const known = await orNull(Promise.all([controls.status(), controls.delegationStatus()]), patienceMs);
+    const sessions = known === null ? await orNull(controls.sessions(), patienceMs) : known[0].sessions;
     // From here to the text nothing may come in between: two scrapes share these metrics.
-    this.#state.show(status, sessions);
+    this.#state.show(known, sessions);
     return await this.#registry.metrics();
   }
 }

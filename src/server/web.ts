@@ -4,7 +4,7 @@ import type { Controls } from "../control/controls.ts";
 import { createApi } from "./api.ts";
 import { Attempts } from "./attempts.ts";
 import { type BoardOptions, createBoard } from "./bull-board/board.ts";
-import { BOARD_PATH } from "./bull-board/pages.ts";
+import { BOARD_PATH } from "./bull-board/path.ts";
 import { createDashboard } from "./dashboard/dashboard.tsx";
 import { EventStreams } from "./event-streams.ts";
 import { guard } from "./guard.ts";

@@ -1,6 +1,6 @@
 import type { TaskFile } from "../core/task.ts";
+import { findShelved } from "../ledger/find-shelved.ts";
 import type { Shelf } from "../ledger/layout.ts";
-import { findShelved } from "../ledger/shelve.ts";
 import type { Fetcher } from "../queue/fetcher.ts";
 
 /**

@@ -27,7 +27,8 @@ export class PoolHold {
   readonly #options: PoolHoldOptions;
   readonly #file: string;
   #hold: Hold | null = null;
-  #isProbing = false;
+  /** The job that went first after the hold's time, until its run is over. */
+  #probe: string | null = null;
   /** Whether the file says what is in force. */
   #isKept = true;
   #told: Hold | null = null;
@@ -51,26 +52,26 @@ export class PoolHold {
   /** How many of so many free sessions may be given a task now: none, one as the probe, or all. */
   allow(sessions: number): number {
     if (this.#hold === null) return sessions;
-    if (this.#isProbing || this.#options.now() < this.#hold.untilMs) return 0;
+    if (this.#probe !== null || !this.#isTimeOver()) return 0;
     return Math.min(sessions, 1);
   }
 
-  /** A task was given out: during a hold it is the probe. */
-  launched(): void {
-    this.#isProbing = this.#hold !== null && this.#options.now() >= this.#hold.untilMs;
+  /** A job was given out: after a hold's time it is the probe. */
+  launched(job: string): void {
+    if (this.#isTimeOver()) this.#probe ??= job;
   }
 
-  /** The task that was given out was not run after all: the next one may be the probe. */
-  unused(): void {
-    this.#isProbing = false;
+  /** A job's run proves nothing: if it was the probe, the next one may be. */
+  unused(job: string): void {
+    if (this.#probe === job) this.#probe = null;
   }
 
-  /** Begins a hold, or makes it longer. The probe, if there was one, has met it again. */
+  /** Begins a hold, or makes it longer: then no job that is under way is the probe any more. */
   async raise(hold: Hold): Promise<void> {
-    this.#isProbing = false;
     const before = this.#hold;
     const isLater = before === null || hold.untilMs > before.untilMs || isOtherWord(hold, before);
     if (!isLater && this.#isKept) return;
+    if (isLater) this.#probe = null;
     this.#hold = isLater ? { ...hold, sinceMs: before?.sinceMs ?? hold.sinceMs } : before;
     this.#isKept = false;
     await writeFileAtomic(this.#file, JSON.stringify(this.#hold), { mode: 0o600 });
@@ -78,18 +79,22 @@ export class PoolHold {
     this.#tell();
   }
 
-  /** A run got through, or ended in another way: if the hold's time was over, so is the hold. */
-  async passed(): Promise<void> {
-    if (this.#isProbing) await this.release();
+  /** A job's run met no limit: if it was the probe, the hold is over. */
+  async passed(job: string): Promise<void> {
+    if (this.#probe === job) await this.release();
   }
 
   /** Ends the hold, whatever it was for. */
   async release(): Promise<void> {
+    this.#probe = null;
     if (this.#hold === null) return;
-    this.#isProbing = false;
     this.#hold = null;
     await rm(this.#file, { force: true });
     this.#tell();
+  }
+
+  #isTimeOver(): boolean {
+    return this.#hold !== null && this.#options.now() >= this.#hold.untilMs;
   }
 
   /** Once for each change, however many runs meet the same limit at the same moment. */

@@ -1,27 +1,33 @@
 import { QueueError } from "../core/errors.ts";
 import type { Service } from "../core/service.ts";
+import type { DelegatedJob } from "../queue/fetcher.ts";
 import { REAPER_QUEUE } from "../queue/names.ts";
 import type { ProcessorOptions } from "../queue/processor.ts";
 import { Ticks } from "../queue/ticks.ts";
 import { AskTimes } from "./delegation/ask-times.ts";
 import { bringHome, isUnchanged, type RemoteTask } from "./delegation/bring-home.ts";
 import type { DelegationParts } from "./delegation/parts.ts";
+import { SecutoolsError } from "./secutools/error.ts";
 
 export interface ReaperOptions extends Omit<ProcessorOptions, "queue" | "process"> {
   readonly parts: DelegationParts;
+  /** Told with each tick of the jobs that are being submitted, as far as Redis knows. */
+  readonly onUnsent: (jobs: readonly DelegatedJob[]) => void;
 }
 
 /** Brings finished delegated tasks home: a repeated job that asks the platform about those that are due. */
 export class Reaper implements Service {
   readonly #parts: DelegationParts;
+  readonly #onUnsent: ReaperOptions["onUnsent"];
   readonly #times: AskTimes;
   readonly #ticks: Ticks;
   #early: NodeJS.Timeout | null = null;
   #stopped = false;
 
-  constructor({ parts, ...queue }: ReaperOptions) {
+  constructor({ parts, onUnsent, ...queue }: ReaperOptions) {
     const { pollIntervalMs } = parts.settings;
     this.#parts = parts;
+    this.#onUnsent = onUnsent;
     this.#times = new AskTimes(pollIntervalMs);
     this.#ticks = new Ticks({
       ...queue,
@@ -49,43 +55,39 @@ export class Reaper implements Service {
 
   /** One tick. It ends early when the platform is down: then nothing is asked in vain, and nothing fails. */
   async runOnce(signal: AbortSignal): Promise<void> {
-    const { client, fetcher, counters, onError } = this.#parts;
-    await counters.add("ticks");
-    const out = (await fetcher.active()).flatMap((job): RemoteTask[] =>
+    const { client, fetcher, counters, now, onError } = this.#parts;
+    await Promise.all([counters.add("ticks"), counters.note("ticked_at_ms", now())]);
+    const active = await fetcher.active();
+    this.#onUnsent(active.filter(({ payload }) => payload.remote === null));
+    const out = active.flatMap((job): RemoteTask[] =>
       job.payload.remote === null ? [] : [{ job, remote: job.payload.remote }],
     );
     this.#times.keep(new Set(out.map(({ job }) => job.id)));
     if (client === null && out.length > 0) onError(notConfigured(out.length));
-    const isUp = await this.#lookAfter(await this.#due(out), signal);
+    const isUp = await this.#lookAfter(out, signal);
     if (isUp && client !== null) this.#expectNext(out);
   }
 
-  /** Those that it is time to ask about, and those whose files were touched. */
-  async #due(out: readonly RemoteTask[]): Promise<RemoteTask[]> {
-    const nowMs = this.#parts.now();
-    const isDue = await Promise.all(
-      out.map(
-        async ({ job, remote }) =>
-          this.#times.leftMs(job.id, remote.submittedAtMs, nowMs) === 0 || !(await isUnchanged(job)),
-      ),
-    );
-    return out.filter((_, index) => isDue[index]);
-  }
-
   /** False when the platform is down: as many answers in a row were missing as are asked for at once. */
-  async #lookAfter(due: readonly RemoteTask[], signal: AbortSignal): Promise<boolean> {
+  async #lookAfter(out: readonly RemoteTask[], signal: AbortSignal): Promise<boolean> {
     const { concurrency } = this.#parts.settings;
-    const left = due.values();
+    const left = out.values();
     let unanswered = 0;
     const askInTurn = async () => {
-      for (const out of left) {
+      for (const one of left) {
         signal.throwIfAborted();
         if (unanswered >= concurrency) return;
-        unanswered = (await this.#lookAfterOne(out, signal)) ? 0 : unanswered + 1;
+        if (!(await this.#isDue(one))) continue;
+        unanswered = (await this.#lookAfterOne(one, signal)) ? 0 : unanswered + 1;
       }
     };
     await Promise.all(Array.from({ length: concurrency }, askInTurn));
     return unanswered < concurrency;
+  }
+
+  /** Whether it is time to ask about it, or its files were touched. */
+  async #isDue({ job, remote }: RemoteTask): Promise<boolean> {
+    return this.#times.leftMs(job.id, remote.submittedAtMs, this.#parts.now()) === 0 || !(await isUnchanged(job));
   }
 
   /** False when the platform did not answer. */
@@ -98,6 +100,7 @@ export class Reaper implements Service {
     } catch (error) {
       if (signal.aborted) throw error;
       onError(error);
+      if (error instanceof SecutoolsError) this.#times.pause(error.afterMs, now());
       return !(error instanceof QueueError && error.code === "SECUTOOLS_UNREACHABLE");
     }
   }

@@ -13,9 +13,13 @@ export interface RoutingWorkerOptions extends Omit<ProcessorOptions, "queue" | "
   readonly events: TaskEvents;
 }
 
-/** Takes each task from the inbox queue, decides who does it, and moves it on with the reason. */
+/** Takes each task from the inbox queue, one at a time, decides who does it, and moves it on with the reason. */
 export function routingWorker(options: RoutingWorkerOptions): Service {
-  return new Processor({ ...options, queue: INBOX_QUEUE, process: ({ id, data }) => route(id, data, options) });
+  return new Processor({
+    ...options,
+    queue: INBOX_QUEUE,
+    process: ({ id, data }) => route(id, data, options),
+  });
 }
 
 /** Repeating it is harmless. */

@@ -15,8 +15,10 @@ export interface TmuxWorkerOptions {
   readonly onError: (error: unknown) => void;
 }
 
-/** How often free sessions and waiting jobs are matched when nothing wakes us: for sessions that people free. */
+/** How often free sessions and waiting jobs are matched while some wait: for sessions that people free. */
 const POLL_MS = 1_000;
+/** How often otherwise: for what nobody told us of, as Redis was away. */
+const IDLE_POLL_MS = 2_000;
 /** How often missing sessions are made when no job asks for one. */
 const RECONCILE_MS = 60_000;
 /** How often it is made sure that the jobs at hand are still ours, and that those that are ours are at hand. */
@@ -37,6 +39,7 @@ export class TmuxWorker implements Service {
   readonly #timers: NodeJS.Timeout[] = [];
   /** No session was left at the last look: more jobs are no reason for another. */
   #isFull = false;
+  #isPending = true;
 
   constructor(options: TmuxWorkerOptions) {
     this.#options = options;
@@ -50,7 +53,8 @@ export class TmuxWorker implements Service {
     await pool.reconcile();
     for (const run of await runs.recover(await fetcher.takeBack(), this.#abort.signal)) this.#follow(run);
     fetcher.onWork(() => !this.#isFull && this.#wake());
-    this.#timers.push(setInterval(() => this.#wake(), POLL_MS));
+    this.#timers.push(setInterval(() => this.#isPending && this.#wake(), POLL_MS));
+    this.#timers.push(setInterval(() => this.#wake(), IDLE_POLL_MS));
     this.#timers.push(setInterval(() => void pool.reconcile().catch(onError), RECONCILE_MS));
     this.#timers.push(setInterval(() => void this.setRight().catch(onError), LOST_MS));
     this.#wake();
@@ -62,6 +66,7 @@ export class TmuxWorker implements Service {
     this.#abort.abort();
     await this.#fill().catch(() => {});
     await Promise.race([Promise.all(this.#running), sleep(STOP_MS, undefined, { ref: false })]);
+    await this.#options.pool.leave().catch(this.#options.onError);
   }
 
   async #setRightOnce(): Promise<void> {
@@ -77,7 +82,10 @@ export class TmuxWorker implements Service {
     const { fetcher, pool, hold, runs } = this.#options;
     if (this.#abort.signal.aborted) return;
     this.#isFull = false;
-    const pending = hold.allow(await fetcher.pending());
+    if (hold.allow(1) === 0) return;
+    const waiting = await fetcher.pending();
+    this.#isPending = waiting > 0;
+    const pending = hold.allow(waiting);
     if (pending === 0) return;
     const sessions = await pool.reserve(pending);
     const isFull = sessions.length < pending;
@@ -86,7 +94,7 @@ export class TmuxWorker implements Service {
         const job = await fetcher.fetch();
         if (job === null) return;
         sessions.shift();
-        hold.launched();
+        hold.launched(job.id);
         this.#follow(runs.execute(job, session, this.#abort.signal));
       }
       this.#isFull = isFull;

@@ -2,8 +2,9 @@ import { rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Browser, Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, describe, expect, onTestFinished, test } from "vitest";
-import { openPage, type Sight, startBrowser } from "../helpers/browser.ts";
+import { barriers, openPage, type Sight, startBrowser } from "../helpers/browser.ts";
 import { type BoardServing, serveBoard } from "../helpers/bull-board.ts";
+import { lostByPlatform } from "../helpers/putting-back.ts";
 import { type QueueFixture, startQueue } from "../helpers/queue-fixture.ts";
 import { until } from "../helpers/until.ts";
 
@@ -32,14 +33,34 @@ async function open(path: string, serving: BoardServing = {}): Promise<{ queue: 
   onTestFinished(async () => await queue.stop());
   await queue.drop("build.md", "---\ntitle: Build it\npriority: high\n---\nagent: needs ready.txt\n");
   await until("it has failed", () => queue.events.some(({ type }) => type === "failed"));
+  return { queue, page: await show(queue, path, serving) };
+}
+
+async function show(queue: QueueFixture, path: string, serving: BoardServing = {}): Promise<Page> {
   const { url } = await serveBoard(queue, serving);
   sight = await openPage(browser, url, { colorScheme: "light", viewport: { width: 1280, height: 800 } });
   await sight.page.goto(path);
-  return { queue, page: sight.page };
+  return sight.page;
 }
 
 const FAILED = "/queues/queue/local?status=failed";
 const heading = (page: Page) => page.locator("h5", { hasText: "alpha/build.md" });
+/** What axe finds in Bull Board itself: the rule, and the elements that it is accepted for. */
+const UPSTREAM: readonly (readonly [rule: string, selector: string])[] = [
+  ...["maximize", "settings", "circle-user"].map(
+    (icon) => ["button-name", `header button:has(> .lucide-${icon})`] as const,
+  ),
+  ["button-name", 'header button:has(> svg[width="42"])'],
+  ["button-name", "button:has(> .lucide-ellipsis-vertical)"],
+  ["button-name", "ul[class^=jobActions] button:has(> .lucide-refresh-cw)"],
+  ["button-name", "button:has(> .lucide-copy)"],
+  ["svg-img-alt", 'header button > svg[width="42"]'],
+  ["color-contrast", "aside kbd[aria-hidden=true]"],
+  ["color-contrast", "aside a[class*=active] > span"],
+  ["color-contrast", "header p[class^=description]"],
+  ["color-contrast", "li a[class^=flag]"],
+  ["color-contrast", "ul[class^=timeline] small"],
+];
 /** The buttons beside the job: pictures, named when one points at them. */
 const besideJob = (page: Page) => page.locator("li > span > button:visible");
 const confirm = async (page: Page) =>
@@ -105,6 +126,29 @@ describe("Bull Board", () => {
     await page.getByText("were sent back to the queue").first().waitFor();
   });
 
+  test.each<[string, (page: Page) => Promise<void>]>([
+    ["by the button above the list", async (page) => await page.getByRole("button", { name: "Retry all" }).click()],
+    [
+      "by the queue's menu",
+      async (page) => {
+        await page.locator("button:has(.lucide-ellipsis-vertical)").first().click();
+        await page.getByRole("menuitem", { name: "Retry all 1 failed jobs" }).click();
+      },
+    ],
+  ])("retries all failed delegated tasks %s", async (_way, press) => {
+    const { queue, delegation } = await lostByPlatform();
+    const page = await show(queue, "/queues/queue/delegated?status=failed");
+    await heading(page).waitFor();
+    await press(page);
+    await confirm(page);
+    expect(await queue.settled("done", 1)).toEqual(["build.md"]);
+    expect(delegation.platform.jobs()).toHaveLength(2);
+    await until("nothing is left of it", async () => (await queue.names("inbox")).length === 0);
+    expect(await queue.names("failed")).toEqual([]);
+    await page.getByRole("link", { name: /Completed/i }).click();
+    await heading(page).waitFor();
+  });
+
   test("tells that a task cannot be put back because its file is gone", async () => {
     const { queue, page } = await open(FAILED);
     await heading(page).waitFor();
@@ -114,6 +158,13 @@ describe("Bull Board", () => {
     await page.getByText("or its file is gone").first().waitFor();
     expect(await besideJob(page).count()).toBe(1);
     refusals = 1;
+  });
+
+  test.each(["/queues", FAILED])("has at %s no barriers but its own few", async (path) => {
+    const { page } = await open(path);
+    await page.getByText("local").first().waitFor();
+    if (path === FAILED) await heading(page).waitFor();
+    expect(await barriers(page, UPSTREAM)).toEqual([]);
   });
 
   test("offers nothing that is refused", async () => {

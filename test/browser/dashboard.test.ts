@@ -75,6 +75,33 @@ describe("an operator", () => {
     expect([...(await queue.names("failed")), ...(await queue.names("inbox"))]).toEqual([]);
   });
 
+  test.each(["/", "/tasks"])("retries a failed task from its row of %s", async (path) => {
+    const { queue, page } = await open();
+    await queue.drop("flaky.md", "agent: needs ready.txt\n");
+    await page.locator("#finished .badge.bad").waitFor();
+    await mkdir(join(queue.project, "ready.txt"));
+    await page.goto(path);
+    await page.locator("li", { hasText: "alpha/flaky.md" }).getByRole("button", { name: "Retry" }).click();
+    await page.getByText("It was put back into the inbox").waitFor();
+    await state(page, "done").waitFor();
+    expect(await queue.names("done")).toEqual(["flaky.md"]);
+    expect([...(await queue.names("failed")), ...(await queue.names("inbox"))]).toEqual([]);
+  });
+
+  test("adds a task like another from that one's page", async () => {
+    const { queue, page } = await open();
+    await queue.drop("first.md", "---\ntitle: First\n---\nagent: say hello\n");
+    await page.locator("#finished").getByRole("link", { name: "First" }).click();
+    await page.getByRole("link", { name: "Add one like it" }).click();
+    expect(await page.getByLabel("Project").locator("option:checked").textContent()).toBe("alpha");
+    const text = page.locator("textarea");
+    expect(await text.inputValue()).toBe("agent: say hello\n");
+    await text.fill("---\ntitle: Second\n---\nagent: say hello again\n");
+    await page.getByRole("button", { name: "Add", exact: true }).click();
+    await page.locator("#finished li", { hasText: "Second" }).waitFor();
+    expect(await queue.settled("done", 2)).toHaveLength(2);
+  });
+
   test("retries all failed tasks from their list", async () => {
     const { queue, page } = await open();
     await queue.drop("one.md", "agent: needs ready.txt\n");
@@ -164,6 +191,27 @@ describe("somebody without the token", () => {
     await page.getByRole("button", { name: "Log out" }).click();
     await page.goto("/");
     expect(new URL(page.url()).pathname).toBe("/login");
+  });
+});
+
+describe("somebody with a wrong token", () => {
+  test("is told so and gets in nowhere, until it is the right one", async () => {
+    const { page } = await open({ token: "a-token-for-this-test" });
+    const logIn = async (token: string) => {
+      await page.getByLabel("Token").fill(token);
+      await page.getByRole("button", { name: "Log in" }).click();
+    };
+    await logIn("a-token-for-another-test");
+    expect(await page.getByRole("alert").textContent()).toBe("That is not the token.");
+    expect(await barriers(page)).toEqual([]);
+    // What the browser itself says of an answer that is a refusal.
+    expect(sight?.complaints.splice(0)).toEqual([expect.stringMatching(/status of 401 .*\/login$/)]);
+    for (const path of ["/", "/queues", "/tasks"]) {
+      await page.goto(path);
+      expect(new URL(page.url()).pathname).toBe("/login");
+    }
+    await logIn("a-token-for-this-test");
+    await page.getByRole("heading", { name: "Tasks" }).waitFor();
   });
 });
 

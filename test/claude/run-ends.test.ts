@@ -1,13 +1,11 @@
-import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
+import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, type TestContext, test } from "vitest";
+import { VERSIONS } from "../../scripts/setup/claude.js";
 import { type ModelRequest, type Reply, startModelServer } from "../helpers/model-server.ts";
 import { type RealQueue, type RealQueueOptions, startRealQueue } from "../helpers/real-queue.ts";
 import { until } from "../helpers/until.ts";
-
-const CACHE = new URL("../../.cache/claude/", import.meta.url).pathname;
-const versions = (await readdir(CACHE)).filter((name) => /^\d+\.\d+\.\d+$/.test(name));
 
 const TIMEOUT_MS = 60_000;
 /** Longer than the queue's own poll and settling: what has not happened by then was not about to happen. */
@@ -27,7 +25,8 @@ const text = (words: string): Reply => ({ kind: "text", text: words });
 const failing = (status: number, headers: Record<string, string> = {}): Reply => ({ kind: "error", status, headers });
 const tool = (name: string, input: Record<string, unknown>): Reply => ({ kind: "tool", name, input });
 
-describe.each(versions)("Claude Code %s", { concurrent: true }, (version) => {
+// One that is not installed fails its tests.
+describe.each(VERSIONS)("Claude Code %s", { concurrent: true }, (version) => {
   async function start(
     { onTestFinished }: TestContext,
     options: Omit<RealQueueOptions, "version">,
@@ -314,6 +313,27 @@ describe.each(versions)("Claude Code %s", { concurrent: true }, (version) => {
     expect(real.asked()).toHaveLength(3);
     const overMs = Number(await readFile(join(real.queue.project, "over"), "utf8"));
     expect(real.asked().at(-1)?.at).toBeGreaterThanOrEqual(overMs);
+  });
+
+  test("a command that ends together with its agent's turn is told of before the task is over", async (context) => {
+    const delaysMs = [600, 700, 750, 800, 850, 900];
+    const real = await start(context, {
+      reply: async (request) => {
+        if (isNotified(request)) return text("The command is over.");
+        if (request.toolResults.length === 0)
+          return tool("Bash", { command: "sleep 0.8", description: "A command", run_in_background: true });
+        await sleep(Number(/\d+$/m.exec(request.prompt)?.[0]));
+        return text("The command runs.");
+      },
+    });
+    for (const [index, delayMs] of delaysMs.entries()) {
+      await real.queue.drop(`${delayMs}.md`, `Wait for ${delayMs}\n`);
+      await real.queue.settled("done", index + 1, TIMEOUT_MS);
+      const ofTask = real.asked().filter(({ texts }) => texts.some((words) => words.includes(`for ${delayMs}`)));
+      const isTold = ofTask.some(isNotified);
+      const last = isTold ? "The command is over." : "The command runs.";
+      expect(await real.queue.read("done", `${delayMs}.md`)).toContain(`\n> ${last}\n`);
+    }
   });
 
   test("a dialog before the prompt is left to a person, and the run goes on once it is answered", async (context) => {

@@ -8,7 +8,7 @@ import { agentLog, type Witness } from "../helpers/agent-log.ts";
 import { type ComposeProject, freePort, openProject, ROOT } from "./compose-project.ts";
 
 /** Kept after the tests, so that the next build has something to begin with. */
-const IMAGE = "ccl-queue:test";
+export const IMAGE = "ccl-queue:test";
 const COMPOSE_MS = 180_000;
 
 /** The stack of docker-compose.yml with the demo agent, under a name and on a port of its own. */
@@ -92,7 +92,7 @@ export async function startStack(): Promise<Stack> {
 const secret = () => randomBytes(24).toString("hex");
 
 /** Whom the projects belong to: whoever runs the tests, but for root, whom the image does not run as. */
-function ownerOfProjects(): { uid: number; gid: number } {
+export function ownerOfProjects(): { uid: number; gid: number } {
   const [uid = 0, gid = 0] = [process.getuid?.(), process.getgid?.()];
   return uid === 0 ? { uid: 1_000, gid: 1_000 } : { uid, gid };
 }

@@ -11,6 +11,7 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { type StandIn, startSecutools } from "../../demo/secutools/server.js";
 import { EXIT } from "../../src/cli/delegate/exit.ts";
 import { createDelegateProgram } from "../../src/cli/delegate/program.ts";
+import { startHostilePlatform } from "../helpers/hostile-platform.ts";
 import { until } from "../helpers/until.ts";
 
 const MAIN = fileURLToPath(new URL("../../dist/ccl-delegate.js", import.meta.url));
@@ -18,12 +19,15 @@ const KEY = "e2e-secret-key";
 
 let dir: string;
 let platform: StandIn;
+/** How far the platform's clock is ahead. */
+let aheadMs: number;
 const running = new Set<ChildProcess>();
 
 beforeEach(async () => {
   dir = await mkdtemp(join(tmpdir(), "ccl-delegate-"));
   await mkdir(join(dir, "home"));
-  platform = await startSecutools({ key: KEY, delayMs: 50 });
+  aheadMs = 0;
+  platform = await startSecutools({ key: KEY, delayMs: 50, now: () => Date.now() + aheadMs });
 });
 
 afterEach(async () => {
@@ -254,9 +258,25 @@ describe("result", () => {
       join(dir, "q.yaml"),
       "pool: { dedicated: [{ project: . }] }\nsecutools: { poll_interval: 100ms }\n",
     );
-    const id = await submitted("secutools: result there\nsecutools: delay 1500");
+    const id = await submitted("secutools: result there\nsecutools: delay 600000");
     expect((await run(["result", id])).code).toBe(5);
-    expect(await run(["result", id, "--wait", "-c", "q.yaml"])).toEqual({ code: 0, stdout: "there\n", stderr: "" });
+    const before = platform.requests().length;
+    const waited = run(["result", id, "--wait", "-c", "q.yaml"]);
+    await until("it asks again", () => platform.requests().length > before + 1);
+    aheadMs = 600_000;
+    expect(await waited).toEqual({ code: 0, stdout: "there\n", stderr: "" });
+  });
+
+  test("ends with 1 after --timeout when the platform takes the question and never answers", async () => {
+    const silent = await startHostilePlatform(() => {});
+    const startedMs = performance.now();
+    const { code, stdout, stderr } = await run(["result", "j1", "--timeout", "1500ms"], {
+      environment: { SECUTOOLS_URL: silent.url },
+    });
+    expect(performance.now() - startedMs).toBeLessThan(10_000);
+    await silent.close();
+    expect({ code, stdout }).toEqual({ code: 1, stdout: "" });
+    expect(stderr).toMatch(/no answer within 1\d{3} ms \[SECUTOOLS_UNREACHABLE\]\n$/);
   });
 
   test("ends with 5 for a job that is not finished, at once or after --timeout", async () => {

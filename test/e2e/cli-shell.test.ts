@@ -1,11 +1,14 @@
-import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises";
+import { spawnSync } from "node:child_process";
+import { chmod, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { execa } from "execa";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, onTestFinished, test } from "vitest";
 import { z } from "zod";
 import { createProgram } from "../../src/cli/program.ts";
 import { command } from "../helpers/command.ts";
+import { underFileModes } from "../helpers/limits.ts";
+import { openTerminal } from "../helpers/terminal.ts";
 
 const MAIN = new URL("../../dist/main.js", import.meta.url).pathname;
 const DIST = new URL("../../dist/", import.meta.url).href;
@@ -134,12 +137,17 @@ describe("what a verb loads", () => {
   });
 });
 
+/** Where programs are found, `ccl-queue` among them. */
+async function pathWithCommand(): Promise<string> {
+  const bin = join(dir, "bin");
+  await mkdir(bin, { recursive: true });
+  await writeFile(join(bin, "ccl-queue"), `#!/bin/sh\nexec "${process.execPath}" "${MAIN}" "$@"\n`, { mode: 0o755 });
+  return `${bin}:${process.env["PATH"]}`;
+}
+
 describe("in bash", () => {
   /** What may come in place of the last word, as bash is told. */
   async function completed(...words: string[]): Promise<string[]> {
-    const bin = join(dir, "bin");
-    await mkdir(bin, { recursive: true });
-    await writeFile(join(bin, "ccl-queue"), `#!/bin/sh\nexec "${process.execPath}" "${MAIN}" "$@"\n`, { mode: 0o755 });
     const script = `
       source <(ccl-queue completion bash)
       compopt() { COMPREPLY+=("compopt $*"); }
@@ -147,7 +155,7 @@ describe("in bash", () => {
       _ccl_queue
       printf '%s\\n' "\${COMPREPLY[@]}"
     `;
-    const env = { PATH: `${bin}:${process.env["PATH"]}`, HOME: dir, CCL_QUEUE_CONFIG: "" };
+    const env = { PATH: await pathWithCommand(), HOME: dir, CCL_QUEUE_CONFIG: "" };
     const { stdout } = await execa("bash", ["-c", script, "bash", ...words], { cwd: dir, env });
     return stdout.split("\n").filter((line) => line !== "");
   }
@@ -170,6 +178,48 @@ describe("in bash", () => {
   });
 });
 
+/** In which of the other shells the script is read, and asked, where they are installed. */
+const ASKED: Readonly<Record<string, (shell: string, script: string) => Promise<void>>> = {
+  zsh: async (shell, script) => {
+    const environment = { HOME: dir, CCL_QUEUE_CONFIG: "", PS1: "> " };
+    // tmux gives its own PATH to what it starts.
+    const argv = ["env", `PATH=${await pathWithCommand()}`, shell, "-f", "-i"];
+    const terminal = await openTerminal(argv, { cwd: dir, environment });
+    onTestFinished(async () => await terminal.close());
+    await terminal.type(`autoload -Uz compinit && compinit -u -D && source ${script} && echo it is ""read`);
+    await terminal.press("Enter");
+    await terminal.shows(/^it is read$/m);
+    const lines = { "list --state fa": "list --state failed", "add --project ": "add --project site" };
+    for (const [typed, completed] of Object.entries(lines)) {
+      await terminal.type(`ccl-queue ${typed}`);
+      await terminal.press("Tab");
+      expect(await terminal.shows(completed)).toContain(`ccl-queue ${completed}`);
+      await terminal.press("C-u");
+    }
+  },
+  fish: async (shell, script) => {
+    const env = { PATH: await pathWithCommand(), HOME: dir, CCL_QUEUE_CONFIG: "" };
+    const asked = async (line: string) => {
+      const asking = ["--no-config", "-c", `source ${script}; complete -C "${line}"`];
+      const { stdout } = await execa(shell, asking, { cwd: dir, env });
+      return stdout.split("\n").map((candidate) => candidate.split("\t")[0]);
+    };
+    expect(await asked("ccl-queue re")).toEqual(["resume", "retry"]);
+    expect(await asked("ccl-queue list --state fa")).toEqual(["failed"]);
+    expect(await asked("ccl-queue add --project ")).toEqual(["site"]);
+  },
+};
+
+test.each(Object.entries(ASKED).filter(([shell]) => spawnSync(shell, ["-c", "exit"]).status === 0))(
+  "in %s, too, verbs, values and projects are completed",
+  async (shell, ask) => {
+    const script = join(dir, `completion.${shell}`);
+    await writeFile(script, (await ccl("completion", shell)).out);
+    await execa(shell, ["-n", script]);
+    await ask(shell, script);
+  },
+);
+
 describe("doctor", () => {
   test("tells what it found, and ends with 1 where something must be mended", async () => {
     const agent = { claude: { command: process.execPath, args: ["-e", "0", "--"] } };
@@ -191,6 +241,21 @@ describe("doctor", () => {
         { check: "claude", level: "problem", found: expect.any(String), mend: expect.any(String) },
       ]),
     });
+  });
+
+  test("finds each directory of a project that it may not write", async () => {
+    const folders = ["", "inbox", "done", "failed"].map((name) => join(dir, "projects", "site", ".agent-queue", name));
+    for (const folder of folders) await mkdir(folder, { recursive: true });
+    const refused = async () => {
+      const { out } = await command(["doctor"], { cwd: dir, environment: { HOME: dir }, under: underFileModes() });
+      return [...out.matchAll(/^✗ projects {2}(.+) cannot be written by this user$/gm)].map(([, path]) => path);
+    };
+    expect(await refused()).toEqual([]);
+    for (const folder of folders) {
+      await chmod(folder, 0o555);
+      expect(await refused()).toEqual([folder]);
+      await chmod(folder, 0o755);
+    }
   });
 
   test("needs no configuration to say that there is none", async () => {

@@ -62,17 +62,38 @@ describe("a terminal", () => {
     await command(["cancel", "busy.md"], { environment: environment() });
     expect(await logs.shows("it ended with 0")).not.toContain("is not over");
   });
+
+  test("is told so by each command that may take long, in a line that goes away", async () => {
+    const waits: Record<string, string> = {
+      "add Hello.": "adding the task",
+      "cancel busy.md": "cancelling busy.md",
+      [`cancel $'\\e[2J${"long-".repeat(20)}.md'`]: "cancelling  [2Jlong-",
+      "retry nope.md": "putting back nope.md",
+      "adopt --host nobody": "taking over from nobody",
+      "doctor --repair": "comparing",
+    };
+    daemon.signal("SIGSTOP");
+    const opened = await Promise.all(Object.keys(waits).map(async (args) => await ccl(args)));
+    for (const [index, what] of Object.values(waits).entries())
+      expect(await opened[index]?.shows(/ … \d+\.\d s\n/)).toContain(what);
+    daemon.signal("SIGCONT");
+    for (const [index, what] of Object.values(waits).entries())
+      expect(await opened[index]?.shows("it ended with")).not.toContain(what);
+  });
 });
 
 describe("status --watch", () => {
   test("shows what changes, also that the daemon is gone, until Ctrl-C", async () => {
     const watch = await ccl("status --watch");
+    const json = await ccl("status --watch --json", 400);
+    await json.shows('{"verdict":"ok",');
     await watch.shows("ok: 0 of 1 sessions busy, 1 idle\nwaiting: no task\n");
     await keepBusy();
     await watch.shows(/ok: 1 of 1 sessions busy\n(.*\n)+ccl-auto-11 {2}alpha\/busy\.md/);
     daemon.signal("SIGKILL");
     const text = await watch.shows("[DAEMON_NOT_RUNNING]");
     expect(text).not.toContain("ccl-auto-11");
+    await json.shows(`{"code":"DAEMON_NOT_RUNNING","detail":"no daemon answers in ${queue.config.stateDir}"}`);
     await watch.press("C-c");
     const after = await watch.shows("it ended with 0");
     expect(after).not.toContain("DAEMON_NOT_RUNNING");

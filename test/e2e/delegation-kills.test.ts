@@ -1,7 +1,8 @@
-import { link, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { existsSync, watch } from "node:fs";
+import { link, mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { describe, type ExpectStatic, type TestContext, test } from "vitest";
+import { describe, type ExpectStatic, type TestContext, test, vi } from "vitest";
 import { childEnvironment } from "../../src/config/environment.ts";
 import { probe } from "../../src/queue/connection.ts";
 import { EmbeddedRedis } from "../../src/queue/embedded-redis.ts";
@@ -79,7 +80,7 @@ async function drop({ delegation: { queue } }: Scene, names: readonly string[], 
 async function expectDoneOnce(expect: ExpectStatic, { delegation }: Scene, names: readonly string[]): Promise<void> {
   const { queue, platform } = delegation;
   await queue.settled("done", names.length, RECOVERY_MS);
-  await until("the inbox is empty", async () => (await queue.names("inbox")).length === 0, RECOVERY_MS);
+  await vi.waitFor(async () => expect(await queue.names("inbox")).toEqual([]), { timeout: RECOVERY_MS, interval: 20 });
   const jobs = async (state: string, count: "llen" | "zcard") =>
     await delegation.withRedis(async (redis) => await redis[count](`{ccl-queue:default}:delegated:${state}`));
   await until("no job is out", async () => (await jobs("active", "llen")) === 0, RECOVERY_MS);
@@ -231,6 +232,32 @@ describe.concurrent("kill -9 of the daemon in a tick", () => {
     for (const [index, name] of NAMES.entries()) await writeFile(delegation.marker(name), markers[index] ?? "");
     await scene.start();
     await expectDoneOnce(expect, scene, NAMES);
+  });
+
+  test("between done/x.md and the end of its marker, as soon as one of many is there", async (context) => {
+    const { expect } = context;
+    const names = Array.from({ length: 12 }, (_, index) => `task-${String(index).padStart(2, "0")}.md`);
+    let cutShort: string[] = [];
+    // Some kills come a moment early or late for all of them.
+    for (let kills = 0; kills < 10 && cutShort.length === 0; kills += 1) {
+      const scene = await leaveAsked(context, names);
+      const { gate, queue, marker } = scene.delegation;
+      const done = join(queue.project, ".agent-queue", "done");
+      await mkdir(done, { recursive: true });
+      const killed = new Promise<void>((resolve) => {
+        const watcher = watch(done, (_event, name) => {
+          if (name?.startsWith(".")) return;
+          watcher.close();
+          resolve(scene.kill());
+        });
+      });
+      gate.release();
+      await killed;
+      cutShort = (await queue.names("done")).filter((name) => existsSync(marker(name)));
+      await scene.start();
+      await expectDoneOnce(expect, scene, names);
+    }
+    expect(cutShort).not.toEqual([]);
   });
 
   test.for([1, 2])("or at any other moment, again and again (%i)", async (_which, context) => {

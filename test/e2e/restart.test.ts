@@ -1,23 +1,17 @@
+import { readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { afterEach, describe, expect, test } from "vitest";
-import { type Daemon, runCommand, startDaemon } from "../helpers/daemon.ts";
+import { type Daemon, endDaemons, runCommand, startDaemon } from "../helpers/daemon.ts";
 import { prepareQueue, type QueueFixture } from "../helpers/queue-fixture.ts";
 import { until } from "../helpers/until.ts";
 
 let queue: QueueFixture;
 const daemons: Daemon[] = [];
 
-afterEach(async () => {
-  for (const daemon of daemons.splice(0)) {
-    daemon.signal("SIGTERM");
-    await daemon.ended();
-  }
-  // Starting the same queue once more stops what a killed daemon left: its Redis and its agents.
-  await queue.app.start();
-  await queue.stop();
-});
+afterEach(async () => await endDaemons(queue, daemons.splice(0), "SIGTERM"));
 
-async function start(): Promise<Daemon> {
-  const daemon = await startDaemon(queue.configFile, queue.environment);
+async function start(configFile = queue.configFile): Promise<Daemon> {
+  const daemon = await startDaemon(configFile, queue.environment);
   daemons.push(daemon);
   return daemon;
 }
@@ -70,6 +64,45 @@ test("a second daemon on the same state directory is refused, and the first goes
   expect(second.output()).toContain("[ALREADY_RUNNING]");
   await queue.drop("still.md", "still here\n");
   expect(await queue.settled("done", 1)).toEqual(["still.md"]);
+});
+
+describe("a second daemon with a state directory of its own", () => {
+  /** The queue's configuration with another state directory, and these changes. */
+  async function besides(changes: Readonly<Record<string, string>> = {}): Promise<string> {
+    const file = join(queue.dir, "besides.yaml");
+    let yaml = (await readFile(queue.configFile, "utf8")).replace(/^state_dir: .*$/m, "$&-besides");
+    for (const [known, wanted] of Object.entries(changes)) yaml = yaml.replace(known, wanted);
+    await writeFile(file, yaml);
+    return file;
+  }
+
+  test("is refused on the same sessions while the first lives, and takes them over when that is dead", async () => {
+    queue = await prepareQueue();
+    const first = await start();
+    const refused = runCommand(["start", "--config", await besides()], queue.environment);
+    daemons.push(refused);
+    expect(await refused.ended()).toBe(1);
+    expect(refused.output()).toContain("[POOL_TAKEN]");
+    expect(refused.output()).toContain(`pid ${first.pid}) uses the sessions ccl-auto-…`);
+    await queue.drop("still.md", "still here\n");
+    expect(await queue.settled("done", 1)).toEqual(["still.md"]);
+
+    first.signal("SIGKILL");
+    await first.ended();
+    await start(await besides());
+    await queue.drop("next.md", "by the next\n");
+    expect(await queue.settled("done", 2)).toEqual(["next.md", "still.md"]);
+  });
+
+  test("goes on beside the first with a workspace and sessions of its own", async () => {
+    queue = await prepareQueue({ yaml: "pool: { autonomous: { min: 2, max: 2 } }\nworkspace: one" });
+    await start();
+    await start(
+      await besides({ "{ min: 2, max: 2 }": "{ min: 2, max: 2, prefix: two- }", "workspace: one": "workspace: two" }),
+    );
+    const sessions = await queue.tmux("list-sessions", "-F", "#{session_name}");
+    expect(sessions.split("\n").sort()).toEqual(["ccl-auto-11", "ccl-auto-12", "two-11", "two-12"]);
+  });
 });
 
 test("the log is JSON lines when stdout is no terminal, and names each step of a task", async () => {

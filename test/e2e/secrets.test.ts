@@ -1,10 +1,12 @@
 import { lstat, mkdir, readdir, readFile, writeFile } from "node:fs/promises";
-import { join, relative } from "node:path";
+import { basename, join, relative } from "node:path";
 import { Redis } from "ioredis";
 import { afterEach, expect, test } from "vitest";
 import { childEnvironment } from "../../src/config/environment.ts";
 import { EmbeddedRedis } from "../../src/queue/embedded-redis.ts";
 import { type Daemon, runCommand, startDaemon } from "../helpers/daemon.ts";
+import { delegable } from "../helpers/delegation.ts";
+import { type Answer, send, startHostilePlatform } from "../helpers/hostile-platform.ts";
 import { prepareQueue, type QueueFixture } from "../helpers/queue-fixture.ts";
 import { until } from "../helpers/until.ts";
 import { type Receiver, startReceiver } from "../helpers/webhook-receiver.ts";
@@ -119,6 +121,69 @@ test("no secret is in a log, a file, a job, a command line or an agent's environ
     ["the webhook's call", JSON.stringify(receiver.calls)],
   ] as const;
   expect(found([...told, ...lines, ...files])).toEqual([]);
+});
+
+/** Answers with the key that it is shown wherever it can, as a platform in debug mode may. */
+const repeatTheKey: Answer = (response, _index, { method, path, headers, body }) => {
+  const said = `I was shown ${headers.authorization}.`;
+  const error = { code: said, message: said };
+  const [, submitted] = /"task":"(\w+)\.md"/.exec(body) ?? [];
+  if (method !== "POST") return repeatAbout(response, basename(path), said);
+  if (submitted === "refused") send(response, 422, { error });
+  else send(response, 201, { id: submitted, status: "queued", said });
+};
+
+function repeatAbout(response: Parameters<Answer>[0], id: string, said: string): void {
+  const error = { code: said, message: said };
+  const job = { id, model: said, error };
+  if (id === "text") send(response, 200, { ...job, status: "completed", result: said });
+  else if (id === "object") send(response, 200, { ...job, status: "completed", result: { [said]: [said] } });
+  else if (id === "failed") send(response, 200, { ...job, status: "failed" });
+  else if (id === "strange") send(response, 200, { ...job, status: said });
+  else if (id === "garbage") send(response, 200, said);
+  else send(response, 403, { error });
+}
+
+/** What the server tells of the tasks, by route. */
+async function answers(names: readonly string[]): Promise<(readonly [string, string])[]> {
+  const url = /watching .*?(http:\/\/127\.0\.0\.1:\d+)/.exec(daemon.output())?.[1] ?? "";
+  const ofTasks = names.flatMap((name) => [`/api/tasks/${name}`, `/api/tasks/${name}/log`]);
+  const ofAll = ["/", "/metrics", ...["status", "overview", "delegated/status", "tasks"].map((name) => `/api/${name}`)];
+  const tell = async (path: string) => {
+    const response = await fetch(`${url}${path}`);
+    expect(`${path} ${response.status}`).toBe(`${path} 200`);
+    return [path, await response.text()] as const;
+  };
+  return await Promise.all([...ofAll, ...ofTasks].map(tell));
+}
+
+test("the platform's key is in none of them either when the platform repeats it in all that it says", async () => {
+  const platform = await startHostilePlatform(repeatTheKey);
+  cleanups.push(async () => await platform.close());
+  queue = await prepareQueue({
+    ...{ sessions: 1, embeddedRedis: true },
+    secutools: { url: platform.url, key: SECRETS.key, poll: "200ms" },
+  });
+  daemon = await startDaemon(queue.configFile, { ...queue.environment, SECUTOOLS_API_KEY: SECRETS.key });
+  const names = ["text.md", "object.md", "failed.md", "strange.md", "garbage.md", "secret.md", "refused.md"];
+  for (const name of names) await queue.drop(name, delegable("Do it."));
+  expect(await queue.settled("done", 3)).toEqual(["object.md", "refused.md", "text.md"]);
+  expect(await queue.settled("failed", 1)).toEqual(["failed.md"]);
+  for (const id of ["strange", "garbage", "secret"])
+    await until(`it complains of ${id}`, () => daemon.output().includes(`how the job ${id} stands`));
+  const files = (await filesIn(queue.dir)).map(({ path, text }) => [path, text] as const);
+  const told = [["the log", daemon.output()] as const, ...(await answers(names)), ...files];
+  expect(found(told)).toEqual([]);
+  // What the platform said is there, without the key.
+  const saying = told.flatMap(([place, text]) => (text.includes("I was shown Bearer [key].") ? [place] : []));
+  for (const place of [
+    "the log",
+    "/api/tasks/text.md",
+    "/api/tasks/refused.md/log",
+    join(queue.project, ".agent-queue", "done", "text.md"),
+  ])
+    expect(saying).toContain(place);
+  expect(saying.some((place) => place.endsWith(".aof"))).toBe(true);
 });
 
 test("what the daemon keeps is nobody else's business, whatever the umask", async () => {

@@ -11,7 +11,7 @@ import { isSystemError } from "../../src/core/errors.ts";
 import type { TaskEvent } from "../../src/core/events.ts";
 import { EmbeddedRedis } from "../../src/queue/embedded-redis.ts";
 import { Hosts as KnownHosts } from "../../src/queue/hosts.ts";
-import type { Witness } from "../helpers/agent-log.ts";
+import { startsByTask, type Witness } from "../helpers/agent-log.ts";
 import { type Daemon, startDaemon } from "../helpers/daemon.ts";
 import { prepareQueue, type QueueFixture } from "../helpers/queue-fixture.ts";
 import { openTcpGate, type TcpGate } from "../helpers/tcp-gate.ts";
@@ -141,16 +141,6 @@ const starts = async () => (await queue.witness()).filter(({ event }) => event =
 const isOf = ({ stateDir }: HostProcess, { run }: Witness) => existsSync(join(stateDir, "runs", run ?? ""));
 const doneCount = async () => (await queue.names("done")).filter((name) => !name.startsWith(".")).length;
 
-/** The starts of each task, in order. */
-async function startsByTask(): Promise<Map<string, Witness[]>> {
-  const byTask = new Map<string, Witness[]>();
-  for (const start of await starts()) {
-    const task = start.firstLine ?? "";
-    byTask.set(task, [...(byTask.get(task) ?? []), start]);
-  }
-  return byTask;
-}
-
 test(`${TASKS} tasks, three hosts, one dies and one is cut off for ${CUT_MS / 1000} s: all done, and none twice but those of the dead one`, async () => {
   await prepare();
   const { socket } = redis.address;
@@ -180,7 +170,7 @@ test(`${TASKS} tasks, three hosts, one dies and one is cut off for ${CUT_MS / 10
 
   expect(await queue.names("done")).toEqual(names.toSorted());
   expect(await queue.names("failed")).toEqual([]);
-  const byTask = await startsByTask();
+  const byTask = startsByTask(await starts());
   expect(byTask.size).toBe(TASKS);
   const repeated = [...byTask.values()].filter((runs) => runs.length > 1);
   expect(repeated.length).toBeGreaterThan(0);
@@ -202,7 +192,7 @@ test("a host that is stopped by a signal keeps its agents and their tasks, and f
   const { socket } = redis.address;
   const one = await startHost("one", socket);
   const names = ["a.md", "b.md", "c.md"];
-  for (const name of names) await queue.drop(name, `${name}\nagent: work 6s\n`);
+  for (const name of names) await queue.drop(name, `${name}\nagent: until go\n`);
   await until("all are at work", async () => (await starts()).length === names.length);
   // It would be dead at the first look.
   const events = await startHasty("two", socket);
@@ -211,6 +201,7 @@ test("a host that is stopped by a signal keeps its agents and their tasks, and f
   const known = new KnownHosts({ address: redis.address, onError: () => {} });
   const states = async () => (await readHosts(known, GONE_AFTER_MS)).map(({ state }) => state);
   await until("both are known", async () => (await states()).toSorted().join() === "stopped,up");
+  await writeFile(join(queue.project, "go"), "");
   await until("the agents have finished", async () => (await finished(one)) === names.length);
   // The other looks every 5 s.
   await sleep(6_000);
@@ -222,7 +213,7 @@ test("a host that is stopped by a signal keeps its agents and their tasks, and f
   await until("the inbox is empty", async () => (await queue.names("inbox")).length === 0);
   expect(await queue.names("done")).toEqual(names);
   expect(await starts()).toHaveLength(names.length);
-  expect(await states()).toEqual(["up", "up"]);
+  await until("both are up", async () => (await states()).join() === "up,up");
   expect(cancelledRuns()).toEqual([]);
   await known.stop();
 });

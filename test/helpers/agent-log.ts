@@ -19,6 +19,16 @@ const witness = z.looseObject({
 /** One line that an agent wrote about itself. */
 export type Witness = z.infer<typeof witness>;
 
+/** The starts among these of each task, by its first line, in order. */
+export function startsByTask(lines: readonly Witness[]): Map<string, Witness[]> {
+  const byTask = new Map<string, Witness[]>();
+  for (const start of lines.filter(({ event }) => event === "start")) {
+    const task = start.firstLine ?? "";
+    byTask.set(task, [...(byTask.get(task) ?? []), start]);
+  }
+  return byTask;
+}
+
 /** Everything that the agents wrote down, in order. */
 export async function agentLog(file: string): Promise<Witness[]> {
   const text = await readFile(file, "utf8").catch(() => "");

@@ -49,11 +49,20 @@ export async function openPage(browser: Browser, url: string, options: BrowserCo
   return { page, complaints, foreign };
 }
 
-/** What axe finds that keeps people out: `color-contrast: <a …>`. */
-export async function barriers(page: Page): Promise<string[]> {
+/** What axe finds that keeps people out: `color-contrast: <a …>`. `accepted` = rules, each with the elements that may break it. */
+export async function barriers(
+  page: Page,
+  accepted: readonly (readonly [rule: string, selector: string])[] = [],
+): Promise<string[]> {
   // Through the debugger, which no policy of the page holds up.
   await page.evaluate(axe.source);
-  const found: unknown = await page.evaluate("axe.run().then(({ violations }) => violations)");
+  const found: unknown = await page.evaluate(`axe.run({ elementRef: true }).then(({ violations }) =>
+    violations.map(({ id, impact, nodes }) => ({
+      ...{ id, impact },
+      nodes: nodes.filter(({ element }) =>
+        !${JSON.stringify(accepted)}.some(([rule, selector]) => rule === id && element.matches(selector)),
+      ).map(({ html }) => ({ html })),
+    })))`);
   return findings
     .parse(found)
     .filter(({ impact }) => impact === "serious" || impact === "critical")

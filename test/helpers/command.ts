@@ -15,12 +15,14 @@ export interface Run {
   /** What it can read from stdin. */
   readonly input?: string;
   readonly environment?: Readonly<Record<string, string>>;
+  /** A program that starts it, with its arguments. */
+  readonly under?: readonly string[];
 }
 
 /** Runs `ccl-queue` to its end. Neither stdin nor stdout is a terminal. */
 export async function command(
   args: readonly string[],
-  { cwd, input = "", environment = {} }: Run = {},
+  { cwd, input = "", environment = {}, under = [] }: Run = {},
 ): Promise<Ended> {
   const env = { REDIS_URL: "", CCL_QUEUE_CONFIG: "", NO_COLOR: "", FORCE_COLOR: "", ...environment };
   const options = {
@@ -30,6 +32,7 @@ export async function command(
     stripFinalNewline: false,
     ...(cwd === undefined ? {} : { cwd }),
   } as const;
-  const { exitCode, stdout, stderr } = await execa(process.execPath, [MAIN, ...args], options);
+  const [program = "", ...rest] = [...under, process.execPath, MAIN, ...args];
+  const { exitCode, stdout, stderr } = await execa(program, rest, options);
   return { code: exitCode, out: stdout, err: stderr };
 }

@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
+import type { QueueFixture } from "./queue-fixture.ts";
 import { until } from "./until.ts";
 
 const MAIN = new URL("../../dist/main.js", import.meta.url).pathname;
@@ -55,6 +56,26 @@ export async function startDaemon(
   under: readonly string[] = [],
 ): Promise<Daemon> {
   const daemon = runScript(MAIN, ["start", "--config", configFile], environment, undefined, under);
-  await until("the daemon watches", () => daemon.output().includes("watching "));
+  await until("the daemon watches", () => daemon.output().includes("watching ")).catch(async (error: unknown) => {
+    // Nobody else knows of it.
+    daemon.signal("SIGKILL");
+    await daemon.ended();
+    throw error;
+  });
   return daemon;
+}
+
+/** Ends the daemons of a queue, and what a killed one has left: its Redis and its agents. */
+export async function endDaemons(
+  queue: QueueFixture,
+  daemons: readonly Daemon[],
+  signal: NodeJS.Signals = "SIGKILL",
+): Promise<void> {
+  for (const daemon of daemons) {
+    daemon.signal(signal);
+    await daemon.ended();
+  }
+  // Starting the same queue once more takes over what runs.
+  await queue.app.start();
+  await queue.stop();
 }

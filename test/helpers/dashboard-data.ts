@@ -193,6 +193,7 @@ export function exampleOverview(options: ExampleOptions = {}): Overview {
           cancelled: 0,
           fallback: 0,
           ticks: 7,
+          ticked_at: null,
         },
         cost_usd: { gpu: 0, gemini: 0.4, "claude-api": 2.1 },
       },

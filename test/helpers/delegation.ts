@@ -84,7 +84,7 @@ export async function prepareDelegation(options: DelegationOptions = {}): Promis
       const counters = new Counters({ address, workspace, onError: (error) => queue.errors.push(error) });
       const totals = await counters.read();
       await counters.stop();
-      return Object.fromEntries([...totals].filter(([name]) => name !== "ticks"));
+      return Object.fromEntries([...totals].filter(([name]) => !name.startsWith("tick")));
     },
     withRedis: async (use) => {
       const redis = connect(address);

@@ -142,7 +142,10 @@ export async function prepareQueue(options: FixtureOptions = {}): Promise<QueueF
         const names = (await readdir(folder(name)).catch(() => [])).filter((file) => !file.startsWith("."));
         return names.length >= count && names;
       };
-      const isOnItsWay = async () => (await readdir(folder("inbox"))).some((file) => file.endsWith(".taken"));
+      const isOnItsWay = async () => {
+        const [left, hidden] = [await readdir(folder("inbox")), await readdir(folder(name)).catch(() => [])];
+        return left.some((file) => file.endsWith(".taken")) || hidden.some((file) => file.startsWith("."));
+      };
       const names = await until(`${count} files in ${name}/`, settled, timeoutMs);
       await until("no file is on its way", async () => !(await isOnItsWay()));
       return names;

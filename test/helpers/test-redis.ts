@@ -1,3 +1,5 @@
+import { rm } from "node:fs/promises";
+import { join } from "node:path";
 import { inject } from "vitest";
 import { connect, type RedisAddress } from "../../src/queue/connection.ts";
 
@@ -10,6 +12,17 @@ export async function ownDatabase(): Promise<{ readonly url: string } | null> {
   const database = await redis.incr("databases");
   redis.disconnect();
   return { url: `${url}/${database}` };
+}
+
+/** Has Redis forget all that a queue has told it; the queue is stopped. */
+export async function loseRedis(config: {
+  readonly redisUrl: string | null;
+  readonly stateDir: string;
+}): Promise<void> {
+  if (config.redisUrl === null) return await rm(join(config.stateDir, "redis"), { recursive: true });
+  const redis = connect({ url: config.redisUrl });
+  await redis.flushdb();
+  redis.disconnect();
 }
 
 /** Where a queue of a test has its Redis. */

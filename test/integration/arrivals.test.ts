@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { rename, utimes, writeFile } from "node:fs/promises";
+import { link, rename, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, expect, test } from "vitest";
 import { SETTLE_MS } from "../../src/ledger/completeness.ts";
@@ -86,4 +86,15 @@ test.each([
   await until("the last is seen", () => told("seen").includes("last.md"));
   expect(told("seen")).toHaveLength(ROUNDS + 1);
   expect([told("updated"), told("rejected")]).toEqual([[], []]);
+});
+
+test("a file whose rejection a crash cut short, and which comes back, is in failed/ once", async () => {
+  queue = await startQueue({ yaml: NO_SESSION });
+  await writeFile(join(inbox(), ".kept"), "---\npriority: [\n---\nWork.\n");
+  await link(join(inbox(), ".kept"), join(inbox(), "bad.md"));
+  expect(await queue.settled("failed", 1)).toEqual(["bad.md"]);
+  await rename(join(inbox(), ".kept"), join(inbox(), "bad.md"));
+  await until("it is told again", () => told("rejected").length === 2);
+  expect(await queue.names("inbox")).toEqual([]);
+  expect(await queue.names("failed")).toEqual(["bad.md"]);
 });

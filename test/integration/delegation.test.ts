@@ -46,6 +46,9 @@ describe("a delegated task", () => {
     expect(Date.parse(row(text, "finished") ?? "")).toBeGreaterThan(Date.now() - 60_000);
     await until("the inbox is empty", async () => (await queue.names("inbox")).length === 0);
     expect(platform.stats()).toMatchObject({ accepted: 1, replays: 0, duplicates: 0 });
+    await until("its end is told", () => delegation.events("done").length === 1);
+    const decision = { route: "delegated", provider: "gpu", reason: "complexity_hint is low" };
+    expect(delegation.events("done")).toMatchObject([{ decision, by: "gpu" }]);
     expect(await queue.witness()).toEqual([]);
     expect(queue.errors).toEqual([]);
   });

@@ -1,7 +1,8 @@
 import { existsSync } from "node:fs";
-import { mkdir, rename, rm } from "node:fs/promises";
+import { mkdir, mkdtemp, rename, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, describe, expect, test } from "vitest";
+import { afterEach, describe, expect, onTestFinished, test, vi } from "vitest";
 import { QueueError } from "../../src/core/errors.ts";
 import { isAlive } from "../../src/workers/process.ts";
 import { type QueueFixture, startQueue } from "../helpers/queue-fixture.ts";
@@ -25,6 +26,28 @@ async function startWithTasks(work: string, sessions = 1): Promise<void> {
   await until("it runs", async () => (await prompts()).length === 1);
   for (const name of ["a.md", "b.md"]) await queue.drop(name, `${name}\n`);
   await until("two wait", () => told("routed").length === 3);
+}
+
+/** A tmux that launches agents at once, and tells of it when that is called which this returns. */
+async function slowTmux(): Promise<() => Promise<void>> {
+  const dir = await mkdtemp(join(tmpdir(), "ccl-slow-tmux-"));
+  onTestFinished(async () => await rm(dir, { recursive: true }));
+  const { PATH = "" } = process.env;
+  const wait = `case "$*" in *launch.sh*) until [ -e '${dir}/answer' ]; do sleep 0.05; done ;; esac`;
+  await writeFile(join(dir, "tmux"), `#!/bin/sh\nPATH='${PATH}'\ntmux "$@"\ncode=$?\n${wait}\nexit $code\n`, {
+    mode: 0o755,
+  });
+  vi.stubEnv("PATH", `${dir}:${PATH}`);
+  return async () => await writeFile(join(dir, "answer"), "");
+}
+
+/** The task is done on its second attempt, under its project's new name and as the same task. */
+async function expectTriedAgainThere(): Promise<void> {
+  await until("it is done", async () => (await queue.names("done", other())).includes("running.md"));
+  expect(await prompts()).toHaveLength(2);
+  expect(told("retrying")).toEqual([`${other()}: running.md`]);
+  expect(new Set(queue.events.map(({ id }) => id)).size).toBe(1);
+  expect(existsSync(queue.project)).toBe(false);
 }
 
 async function firstAgentIsGone(): Promise<boolean> {
@@ -66,10 +89,23 @@ describe("a project that is renamed while its tasks wait and run", () => {
     await queue.drop("running.md", "agent: work 2s\nagent: exit 7\n");
     await until("it runs", async () => (await prompts()).length === 1);
     await rename(queue.project, other());
-    await until("it is done", async () => (await queue.names("done", other())).includes("running.md"));
-    expect(await prompts()).toHaveLength(2);
+    await expectTriedAgainThere();
+  });
+
+  test("has its task follow it also while tmux has not told yet that it has launched the agent", async () => {
+    const answer = await slowTmux();
+    queue = await startQueue({ sessions: 1, limits: "attempts: 2, backoff: 1s" });
+    await queue.drop("running.md", "agent: exit 7\n");
+    await until("it runs", async () => (await prompts()).length === 1);
+    await rename(queue.project, other());
+    // Its inbox is searched for what belongs to nobody before it is searched for what is new.
+    await queue.drop("next.md", "next\n", other());
+    await until("it is found", () => told("seen").includes(`${other()}: next.md`));
+    await answer();
+    await until("both are done", async () => (await queue.names("done", other())).length === 2);
     expect(told("retrying")).toEqual([`${other()}: running.md`]);
-    expect(new Set(queue.events.map(({ id }) => id)).size).toBe(1);
+    expect(told("cancelled")).toEqual([]);
+    expect((await prompts()).length).toBe(3);
     expect(existsSync(queue.project)).toBe(false);
   });
 
@@ -89,6 +125,28 @@ test("a project that is moved away and comes back keeps its agent at work, and t
   await rename(join(queue.dir, "elsewhere"), queue.project);
   expect(await queue.settled("done", 3, 20_000)).toEqual(["a.md", "b.md", "running.md"]);
   expect((await prompts()).toSorted()).toEqual(["a.md", "agent: work 3s", "b.md"]);
+});
+
+test("a project that is away as an agent crashes has its task tried again once it is found, as the same task", async () => {
+  queue = await startQueue({ sessions: 1, limits: "attempts: 2, backoff: 10ms" });
+  await queue.drop("running.md", "agent: work 1s\nagent: exit 7\n");
+  await until("it runs", async () => (await prompts()).length === 1);
+  await rename(queue.project, join(queue.dir, "elsewhere"));
+  await until("it is told", () => queue.errors.length > 0);
+  expect(queue.errors[0]).toMatchObject({ code: "PROJECT_AWAY", message: expect.stringContaining(queue.project) });
+  await rename(join(queue.dir, "elsewhere"), other());
+  await expectTriedAgainThere();
+});
+
+test("a project that is deleted as an agent crashes takes its task with it", async () => {
+  queue = await startQueue({ sessions: 1, limits: "attempts: 2, backoff: 10ms" });
+  await queue.drop("running.md", "agent: work 1s\nagent: exit 7\n");
+  await until("it runs", async () => (await prompts()).length === 1);
+  await rm(queue.project, { recursive: true });
+  await until("it is cancelled", () => told("cancelled").length === 1, 20_000);
+  expect(told("retrying")).toEqual([]);
+  expect(await starts()).toHaveLength(1);
+  expect(existsSync(queue.project)).toBe(false);
 });
 
 describe("a project whose disk is away for a while", () => {

@@ -13,6 +13,15 @@ const paneIds = async () => {
   return lines.map((line) => line.split(" "));
 };
 
+/** A terminal for a person: a session outside the pool, in which tmux is attached to the pool's. */
+async function attachPerson(): Promise<void> {
+  await queue.tmux("new-session", "-d", "-s", "person", "-x", "100", "-y", "30");
+  const attach = `TMUX= tmux -L ${queue.config.tmuxSocket} attach -t =ccl-auto-11`;
+  await queue.tmux("send-keys", "-t", "=person:", attach, "Enter");
+  const attached = async () => await queue.tmux("display-message", "-p", "-t", "=ccl-auto-11:", "#{session_attached}");
+  await until("the person is attached", async () => (await attached()) === "1");
+}
+
 test("forty tasks on ten sessions: ten at once, never two in one session, never one outside the range", async () => {
   queue = await prepareQueue({
     workMs: 1_500,
@@ -89,17 +98,7 @@ test("a session in which a person works is left alone, and used once it is a she
 
 test("a session that a person has just typed in is left to that person until the person leaves", async () => {
   queue = await startQueue({ sessions: 1 });
-  // A terminal for the person: a session outside the pool, in which tmux is attached to the pool's.
-  await queue.tmux("new-session", "-d", "-s", "person", "-x", "100", "-y", "30");
-  await queue.tmux(
-    "send-keys",
-    "-t",
-    "=person:",
-    `TMUX= tmux -L ${queue.config.tmuxSocket} attach -t =ccl-auto-11`,
-    "Enter",
-  );
-  const attached = async () => await queue.tmux("display-message", "-p", "-t", "=ccl-auto-11:", "#{session_attached}");
-  await until("the person is attached", async () => (await attached()) === "1");
+  await attachPerson();
   await queue.tmux("send-keys", "-t", "=person:", "half a comm");
   await queue.drop("patient.md", "patient\n");
   await until("it is routed", () => queue.events.some(({ type }) => type === "routed"));
@@ -109,6 +108,31 @@ test("a session that a person has just typed in is left to that person until the
   expect(await queue.witness()).toEqual([]);
   await queue.tmux("detach-client", "-s", "=ccl-auto-11");
   expect(await queue.settled("done", 1)).toEqual(["patient.md"]);
+});
+
+test("an agent that has stopped is left to a person who is typing, who can go on with it until the person leaves", async () => {
+  queue = await startQueue({ sessions: 1 });
+  await queue.drop("watched.md", "agent: work 4s\n");
+  await until("it works", async () => (await queue.witness()).some(({ event }) => event === "submit"));
+  await attachPerson();
+  const cameAt = Number(await queue.tmux("display-message", "-p", "-t", "=ccl-auto-11:", "#{session_last_attached}"));
+  // Who has not pressed a key since just watches, and tmux counts in seconds.
+  await until("the next second", () => Date.now() >= (cameAt + 1) * 1_000);
+  await queue.tmux("send-keys", "-t", "=person:", "agent: say As you ");
+  const stopped = await until("it has stopped", async () =>
+    (await queue.witness()).find(({ event }) => event === "end"),
+  );
+  await until("it would be over", () => performance.timeOrigin + performance.now() > stopped.at + 2_500);
+  expect(await queue.names("inbox")).toEqual(["watched.md.dispatched"]);
+  await queue.tmux("send-keys", "-t", "=person:", "like.", "Enter");
+  await until("it has taken that", async () =>
+    (await queue.witness()).some(
+      ({ event, firstLine }) => event === "submit" && firstLine === "agent: say As you like.",
+    ),
+  );
+  await queue.tmux("detach-client", "-s", "=ccl-auto-11");
+  expect(await queue.settled("done", 1)).toEqual(["watched.md"]);
+  expect(await queue.read("done", "watched.md")).toContain("> As you like.");
 });
 
 test("a missing session of the pool is made again, in place of one that was killed", async () => {

@@ -91,14 +91,16 @@ describe("the history", () => {
 
 describe("the recorder", () => {
   const told = { task: { project: "/srv/site", name: "fix.md" }, id: "kabcdefghi" };
-  const over = { by: "ccl-auto-11", path: "p", spent: { durationMs: 1, model: null, tokens: null, costUsd: null } };
+  const decision = { route: "local", reason: "allow_delegation is not true" } as const;
+  const spent = { durationMs: 1, model: null, tokens: null, costUsd: null };
+  const over = { decision, by: "ccl-auto-11", path: "p", spent };
   const EVENTS: TaskEvent[] = [
     { ...told, type: "seen", isAgain: false, warnings: [] },
     { ...told, type: "retrying", session: "s", reason: "r", delayMs: 1 },
     { ...told, ...over, type: "done" },
     { ...told, ...over, type: "done" },
     { ...told, ...over, type: "failed", reason: "r" },
-    { ...told, type: "cancelled" },
+    { ...told, type: "cancelled", decision: null, byCommand: true },
     { ...told, id: "", type: "rejected", reason: "it is empty", path: "p" },
   ];
 
@@ -111,7 +113,7 @@ describe("the recorder", () => {
       events,
       journal,
       history,
-      pool: new Pool({ tmux, ...range }),
+      pool: new Pool({ tmux, workspace: "w", host: "h", ...range }),
       onError: bare.shared.onError,
     });
     cleanups.push(async () => await journal.stop());

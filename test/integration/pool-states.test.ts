@@ -2,7 +2,7 @@ import { chmod, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { execa } from "execa";
-import { afterEach, beforeEach, describe, expect, onTestFinished, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from "vitest";
 import { childEnvironment } from "../../src/config/environment.ts";
 import { Pool, type PoolOptions } from "../../src/workers/tmux/pool.ts";
 import { Tmux } from "../../src/workers/tmux/tmux.ts";
@@ -22,9 +22,11 @@ afterEach(async () => {
   await rm(dir, { recursive: true, force: true, maxRetries: 20, retryDelay: 50 });
 });
 
+const ATTACHED = "#{session_attached} #{session_last_attached}";
+
 /** A pool of the sessions s-1, s-2 and s-3. */
 function newPool(options: Partial<PoolOptions> = {}): Pool {
-  const range = { prefix: "s-", startIndex: 1, min: 3, max: 3 };
+  const range = { workspace: "w", host: "h", prefix: "s-", startIndex: 1, min: 3, max: 3 };
   return new Pool({ ...range, tmux, excluded: [], directory: dir, cooldownMs: 60_000, ...options });
 }
 
@@ -98,6 +100,24 @@ describe("a session of the range", () => {
     expect((await pool.reserve(3)).map(({ name }) => name)).toEqual(["s-2", "s-3"]);
   });
 
+  test("cools on when the daemon is started again", async () => {
+    const pool = newPool();
+    const [session] = await pool.reserve(1);
+    if (session !== undefined) await pool.release(session, { cooldown: true });
+    const next = newPool();
+    await saysSoon(next, "s-1 cooling, s-2 idle, s-3 idle");
+    expect((await next.reserve(3)).map(({ name }) => name)).toEqual(["s-2", "s-3"]);
+  });
+
+  test("does not cool for as long as the clock was set back", async () => {
+    const pool = newPool();
+    const [session] = await pool.reserve(1);
+    const nowMs = Date.now();
+    vi.spyOn(Date, "now").mockReturnValueOnce(nowMs + 3_600_000);
+    if (session !== undefined) await pool.release(session, { cooldown: true });
+    await saysSoon(pool, "s-1 idle, s-2 idle, s-3 idle");
+  });
+
   test("is idle again when it has cooled", async () => {
     const pool = newPool({ cooldownMs: 50 });
     const [session] = await pool.reserve(1);
@@ -151,6 +171,31 @@ describe("a session is in use", () => {
     await saysSoon(pool, "s-1 idle, s-2 in use, s-3 idle");
     await byHand("detach-client", "-s", "=s-2");
     await saysSoon(pool, "s-1 idle, s-2 idle, s-3 idle");
+  });
+
+  test("by a person who types there while a run is in it, not by one who just watches", async () => {
+    await newSessions("person");
+    const pool = newPool();
+    const [first, second] = await pool.reserve(2);
+    if (first === undefined || second === undefined) throw new Error("no session is free");
+    for (const [{ pane }, run] of [
+      [first, "kabcdefghi-1"],
+      [second, "kabcdefghi-2"],
+    ] as const)
+      await tmux.startRun(pane, run, ["sleep", "60"]);
+    await byHand("send-keys", "-t", "=person:", `TMUX= tmux -L ${socket} attach -t =s-2`, "Enter");
+    const came = await until("the person is there", async () => {
+      const [attached, at] = (await byHand("display-message", "-p", "-t", "=s-2:", ATTACHED)).split(" ").map(Number);
+      return attached === 1 && at;
+    });
+    expect(await pool.isTypedIn(second)).toBe(false);
+    // tmux counts in seconds.
+    await until("the next second", () => Date.now() >= (came + 1) * 1_000);
+    await byHand("send-keys", "-t", "=person:", "x");
+    await until("the key has come", async () => await pool.isTypedIn(second));
+    expect(await pool.isTypedIn(first)).toBe(false);
+    await byHand("detach-client", "-s", "=s-2");
+    await until("the person has left", async () => !(await pool.isTypedIn(second)));
   });
 
   test("by whoever keeps a dead pane", async () => {

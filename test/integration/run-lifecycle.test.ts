@@ -1,6 +1,8 @@
+import { rmSync, writeFileSync } from "node:fs";
 import { copyFile, mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, describe, expect, test } from "vitest";
+import { isAlive } from "../../src/workers/process.ts";
 import { type FixtureOptions, type QueueFixture, startQueue } from "../helpers/queue-fixture.ts";
 import { until } from "../helpers/until.ts";
 
@@ -99,6 +101,7 @@ describe("in mid-turn", () => {
     ["a crash", "agent: exit 3\n"],
     ["an end with code 0 and no Stop", "agent: exit 0\n"],
     ["a kill", "agent: die\n"],
+    ["an end whose Stop was lost", "agent: lost\n"],
     ["an API error", "agent: fail server_error 529 Overloaded\n"],
   ])("after %s the same Claude session goes on, and the work is done on the second attempt", async (_what, prompt) => {
     queue = await startQueue({ sessions: 1, limits: TWO_ATTEMPTS });
@@ -116,7 +119,21 @@ describe("in mid-turn", () => {
     expect(queue.events.filter(({ type }) => type === "retrying")).toEqual([]);
   });
 
-  test("a hang without events is ended after the task's own timeout, with what it has started", async () => {
+  test("a hang without events is ended after the task's own timeout, with what it has started, and tried again", async () => {
+    queue = await startQueue({ sessions: 1, limits: TWO_ATTEMPTS });
+    await queue.drop("task.md", "---\ntimeout: 2s\n---\nagent: spawn child.pid\nagent: hang\n");
+    const retrying = await until("it is tried again", () => queue.events.find(({ type }) => type === "retrying"));
+    expect(retrying).toMatchObject({
+      reason: expect.stringMatching(/^RUN_TIMED_OUT: .* no sign of life for \d\.\d s$/),
+    });
+    const child = Number(await readFile(join(queue.project, "child.pid"), "utf8"));
+    const [{ pid = 0 } = {}] = await starts();
+    expect([pid, child].filter((each) => isAlive({ pid: each, startTime: null }))).toEqual([]);
+    expect(await queue.settled("done", 1, 20_000)).toEqual(["task.md"]);
+    expect(await queue.read("done", "task.md")).toContain("| attempts | 2 |");
+  });
+
+  test("a hang on the last attempt fails, with what stood on the screen", async () => {
     const written = await fails(
       "---\ntimeout: 1s\n---\nagent: hang\n",
       /^RUN_TIMED_OUT: the agent showed no sign of life for \d\.\d s$/,
@@ -124,6 +141,45 @@ describe("in mid-turn", () => {
     expect(written).toContain("hanging");
     const [{ pid = 0 } = {}] = await starts();
     expect(() => process.kill(pid, 0)).toThrow("ESRCH");
+  });
+
+  describe("when the attempt that goes on dies before its session is there", () => {
+    const THREE_ATTEMPTS = "attempts: 3, backoff: 500ms";
+    const sessions = () => join(queue.dir, "claude", "sessions");
+
+    /** The first attempt crashes, and the second as well: by what is done after the first. The third can work. */
+    async function dropTask(afterFirst: () => void, afterSecond = () => {}): Promise<void> {
+      queue = await startQueue({ sessions: 1, limits: THREE_ATTEMPTS });
+      queue.app.events.on(({ type }) => {
+        if (type !== "retrying") return;
+        if (queue.events.filter((event) => event.type === type).length === 1) return afterFirst();
+        afterSecond();
+        writeFileSync(join(queue.project, "go"), "");
+      });
+      await queue.drop("task.md", "first\nagent: needs go\n");
+      expect(await queue.settled("done", 1, 20_000)).toEqual(["task.md"]);
+      expect(await queue.read("done", "task.md")).toContain("| attempts | 3 |");
+    }
+
+    test("the next one goes on in the same Claude session", async () => {
+      const noStatusFile = () => {
+        rmSync(sessions(), { recursive: true });
+        writeFileSync(sessions(), "");
+      };
+      await dropTask(noStatusFile, () => rmSync(sessions()));
+      expect(await starts()).toHaveLength(3);
+      const [first, second] = await submits();
+      expect(second?.session).toBe(first?.session);
+      expect(second?.firstLine).toMatch(/^This session was interrupted/);
+    });
+
+    test("the next one begins anew if there is no such session any more", async () => {
+      await dropTask(() => rmSync(join(queue.dir, "claude", "projects"), { recursive: true }));
+      const [first, second, third] = await starts();
+      expect(second?.session).toBe(first?.session);
+      expect(third?.session).not.toBe(first?.session);
+      expect((await submits()).map(({ firstLine }) => firstLine)).toEqual(["first", "first"]);
+    });
   });
 
   test("somebody's /exit ends the task: it is not tried again", async () => {
@@ -174,8 +230,12 @@ describe("events that say nothing about the run", () => {
     await queue.drop("task.md", "agent: work 2s\nagent: say The true end.\n");
     await until("it works", async () => (await submits()).length === 1);
     const events = join(await runDir(), "events");
-    const [first = ""] = (await readdir(events)).filter((name) => name.endsWith(".json")).sort();
+    const kept = async () => (await readdir(events)).filter((name) => name.endsWith(".json")).sort();
+    const [first = "", second = ""] = await until("it is told", async () =>
+      (await kept()).length === 2 ? kept() : null,
+    );
     await copyFile(join(events, first), join(events, "1-1.json"));
+    await copyFile(join(events, second), join(events, "1-4.json"));
     await writeFile(join(events, "1-2.json"), '{"hook_event_name":"Stop","session_');
     const foreign = { ...JSON.parse(await readFile(join(events, first), "utf8")), session_id: "another" };
     const stop = { ...foreign, hook_event_name: "Stop", last_assistant_message: "A false end.", background_tasks: [] };
@@ -222,9 +282,27 @@ describe("when the account may not go on", () => {
     expect(await queue.settled("done", 101, 120_000)).toHaveLength(101);
     expect(queue.holds.at(-1)).toBeNull();
     expect(await starts()).toHaveLength(limited + 1 + 101);
-    for (const name of names.slice(0, 10)) expect(await queue.read("done", name)).toContain("| attempts | 1 |");
+    for (const name of [...names, "during.md"]) expect(await queue.read("done", name)).toContain("| attempts | 1 |");
     expect(await queue.names("failed")).toEqual([]);
   }, 180_000);
+
+  test("the end of a run from before the limit lets nothing follow the probe", async () => {
+    clock.ms = Date.now();
+    queue = await startQueue({ sessions: 2, now: () => clock.ms });
+    await queue.drop("before.md", "agent: hang\n");
+    await until("it works", async () => (await submits()).length === 1);
+    await queue.drop("limited.md", "agent: fail rate_limit You've hit your limit\n");
+    const hold = await until("the pool is held", () => queue.holds[0]);
+    await until("it waits", async () => (await queue.names("inbox")).includes("limited.md"));
+    await queue.drop("probe.md", "---\npriority: critical\n---\nagent: start 10m\n");
+    await until("it waits, too", () => queue.events.filter(({ type }) => type === "routed").length === 3);
+    clock.ms = hold.untilMs;
+    await until("the probe starts", async () => (await starts()).length === 3);
+    await rm(join(queue.project, ".agent-queue", "inbox", "before.md.dispatched"));
+    await until("the run from before has ended", () => queue.events.some(({ type }) => type === "cancelled"));
+    expect(queue.holds).toEqual([hold]);
+    expect((await queue.names("inbox")).toSorted()).toEqual(["limited.md", "probe.md.dispatched"]);
+  });
 
   test("a login that fails holds the pool and is tried again by one probe; the hold outlives a restart", async () => {
     clock.ms = Date.now();

@@ -316,6 +316,7 @@ describe("a delegated task", () => {
     expect(found.queues.delegated).toEqual({ waiting: 0, active: 1, delayed: 0, oldest_ms: null });
     expect(found.delegation).toMatchObject({ configured: true, active: 1, submitted: 1, completed: 0, fallback: 0 });
     expect(found.delegation.ticks).toBeGreaterThan(0);
+    expect(Date.parse(found.delegation.ticked_at ?? "")).toBeGreaterThanOrEqual(submittedAtMs);
 
     const response = await fetch(`${queue.app.url}/api/delegated/status`);
     const body: unknown = await response.json();

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, expect, test } from "vitest";
 import { connect } from "../../src/queue/connection.ts";
-import { type QueueFixture, startQueue } from "../helpers/queue-fixture.ts";
+import { prepareQueue, type QueueFixture, startQueue } from "../helpers/queue-fixture.ts";
 import { redisOf } from "../helpers/test-redis.ts";
 import { until } from "../helpers/until.ts";
 
@@ -43,6 +43,15 @@ test("a claim that belongs to no run, and whose job waits, goes back to the inbo
   expect(await queue.settled("done", 2)).toEqual(["first.md", "left.md"]);
   expect(await submits()).toHaveLength(2);
   await until("the inbox is empty", async () => (await queue.names("inbox")).length === 0);
+});
+
+test("what a crash has left hidden goes soon after the start, without another sweep", async () => {
+  queue = await prepareQueue();
+  const hidden = [".task.md.ending", ".kabcdefghi-1.draft"];
+  for (const name of hidden) await writeFile(join(queue.project, ".agent-queue", "inbox", name), "");
+  await queue.app.start();
+  expect(await queue.names("inbox")).toEqual(hidden.toSorted());
+  await until("the inbox is empty", async () => (await queue.names("inbox")).length === 0, 25_000);
 });
 
 test("an inbox that no event told of is found by the sweep, and a folder called like a task is left alone", async () => {

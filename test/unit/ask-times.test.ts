@@ -69,6 +69,42 @@ describe("when a job is asked about", () => {
   });
 });
 
+describe("a platform that asks for a pause", () => {
+  test("is asked about nothing until it is over, whatever is due", () => {
+    const times = new AskTimes(POLL_MS);
+    times.asked("a", START);
+    times.pause(MINUTE_MS, START);
+    for (const id of ["a", "never asked about"]) {
+      expect(times.leftMs(id, START, START + 59 * SECOND_MS)).toBe(SECOND_MS);
+      expect(times.leftMs(id, START, START + MINUTE_MS)).toBe(0);
+    }
+  });
+
+  test("changes nothing for a job that is due later", () => {
+    const times = new AskTimes(POLL_MS);
+    times.asked("a", START);
+    times.pause(SECOND_MS, START);
+    expect(times.leftMs("a", START, START)).toBe(2 * SECOND_MS);
+  });
+
+  test("again, makes a pause longer and never shorter", () => {
+    const times = new AskTimes(POLL_MS);
+    times.pause(MINUTE_MS, START);
+    for (const forMs of [0, SECOND_MS]) times.pause(forMs, START);
+    expect(times.leftMs("a", START, START)).toBe(MINUTE_MS);
+    times.pause(MINUTE_MS, START + SECOND_MS);
+    expect(times.leftMs("a", START, START + MINUTE_MS)).toBe(SECOND_MS);
+  });
+
+  test("is asked again at once when the clock was set back, and may ask for another pause", () => {
+    const times = new AskTimes(POLL_MS);
+    times.pause(MINUTE_MS, START + 60 * MINUTE_MS);
+    expect(times.leftMs("a", START, START)).toBe(0);
+    times.pause(SECOND_MS, START);
+    expect(times.leftMs("a", START, START)).toBe(SECOND_MS);
+  });
+});
+
 test("jobs that are over are forgotten", () => {
   const times = new AskTimes(POLL_MS);
   times.asked("a", START);

@@ -62,7 +62,7 @@ function accepted({ project, name, prompt }: Drop, id: string, key: string, at =
 
 function world(more: Partial<Evidence>): Evidence {
   return {
-    ...{ drops: [], agents: [], lives: [], accepted: [], answers: [], files: [] },
+    ...{ drops: [], agents: [], lives: [], accepted: [], answers: [], stops: [], files: [] },
     ...{ ghosts: [], processes: [], tagged: [], attempts: 4 },
     ...more,
   };
@@ -127,6 +127,17 @@ describe("a world in which the promise holds", () => {
       [],
     );
   });
+});
+
+test.each([
+  ["the daemon ended at once", 1_500, []],
+  ["the daemon had long heard of it when it ended", 4_000, ["one job"]],
+  ["the daemon had ended before", -10, ["one job"]],
+])("an agent for what the platform has: %s", (_when, afterMs, promises) => {
+  const agents = agent(remote, { run: "b-2", at: 9_000 });
+  const answers = [{ at: 50, key: "b-1", status: 201 }];
+  const out = { drops: [remote], agents, accepted: [accepted(remote, "job-1", "b-1")], answers };
+  expect(broken({ ...out, stops: [50 + afterMs], files: [doneFile(remote, "b-2")] })).toEqual(promises);
 });
 
 describe("a promise is broken by", () => {
@@ -249,9 +260,12 @@ describe("a promise is broken by", () => {
     const home = file("done", remote, { "ccl-queue": "done", provider: "gemini (job-1)", run: "b-1" });
     const drops = [remote];
     const one = accepted(remote, "job-1", "b-1");
-    const twoKeys = { drops, accepted: [one, accepted(remote, "job-2", "b-2")], files: [home] };
+    const answers = ["b-1", "b-2"].map((key) => ({ at: 50, key, status: 201 }));
+    const twoKeys = { drops, accepted: [one, accepted(remote, "job-2", "b-2")], answers, files: [home] };
     expect(broken(twoKeys)).toEqual(["one job"]);
     expect(broken({ ...twoKeys, accepted: [one, accepted(remote, "job-2", "b-1")] })).toEqual(["one job"]);
+    // Nobody was told of the other one.
+    expect(broken({ ...twoKeys, answers: answers.slice(0, 1) })).toEqual([]);
     const again = drop("t2", { kind: "delegated", retriedAt: [50] });
     expect(broken({ ...twoKeys, drops: [again] })).toEqual([]);
     const oneKey = [one, accepted(remote, "job-2", "b-1")];

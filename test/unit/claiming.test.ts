@@ -21,6 +21,8 @@ import { messageOf } from "../../src/core/errors.ts";
 import { claim, claimAsItIs, isClaimed, isProjectGone, isTakenBack, unclaim } from "../../src/ledger/claim.ts";
 import { fingerprint, sight } from "../../src/ledger/completeness.ts";
 import { claimedPath, inboxDir, taskPath } from "../../src/ledger/layout.ts";
+import { mark } from "../../src/ledger/mark.ts";
+import { type Marker, writeMarker } from "../../src/ledger/marker.ts";
 import { readTask } from "../../src/ledger/read-task.ts";
 
 let task: { project: string; name: string };
@@ -95,6 +97,38 @@ describe("a claim", () => {
     expect(await claim(task, await seen())).toBe("unfinished");
     expect(readFileSync(running, "utf8")).toBe("The earlier one.");
     expect(readFileSync(waiting, "utf8")).toBe("Do it.");
+  });
+
+  describe("beside a marker", () => {
+    const marker: Marker = {
+      ...{ job: "kabcdefghi", attempt: 1, earlierRuns: 0, remoteId: null, provider: "gpu", reason: "it may" },
+      ...{ submittedAt: new Date().toISOString(), fingerprint: "of it", text: "Do it." },
+    };
+
+    test("waits while the task is with secutools", async () => {
+      drop("Do it.");
+      await writeMarker(task, marker);
+      expect(await claim(task, await seen())).toBe("unfinished");
+      expect(inbox()).toEqual(["x.md", "x.md.delegated"]);
+    });
+
+    test("keeps a marker away while the task runs", async () => {
+      drop("Do it.");
+      await claim(task, await seen());
+      expect(await mark(task, marker)).toBe(false);
+      expect(inbox()).toEqual(["x.md.dispatched"]);
+    });
+
+    test.each(Array.from({ length: 100 }, (_, round) => round))(
+      "at the same moment, one or none stays, round %d",
+      async () => {
+        drop("Do it.");
+        const [claimed, isMarked] = await Promise.all([seen().then((known) => claim(task, known)), mark(task, marker)]);
+        const left = { claimed: ["x.md.dispatched"], marked: ["x.md", "x.md.delegated"], none: ["x.md"] };
+        expect(claimed === "claimed" && isMarked).toBe(false);
+        expect(inbox()).toEqual(left[isMarked ? "marked" : claimed === "claimed" ? "claimed" : "none"]);
+      },
+    );
   });
 
   test.each(Array.from({ length: 20 }, (_, round) => round))("is won by one of several, round %d", async () => {

@@ -1,12 +1,15 @@
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { createServer, type IncomingMessage, type RequestListener, type Server } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { z } from "zod";
+import { adopt } from "../../src/cli/adopt.ts";
 import { askDaemon, type Question } from "../../src/cli/daemon-client.ts";
 import { eachTask } from "../../src/cli/each-task.ts";
 import { exitCodeOf, UsageError } from "../../src/cli/exit.ts";
+import { repair } from "../../src/cli/repair.ts";
+import { retry } from "../../src/cli/retry.ts";
 import { taskRoute } from "../../src/cli/task-route.ts";
 import { QueueError } from "../../src/core/errors.ts";
 import { daemonSocket } from "../../src/host.ts";
@@ -92,6 +95,20 @@ describe("a question to the daemon", () => {
     await expect(ask()).rejects.toMatchObject({ code: "TASK_UNKNOWN", message: "no such task", hint: "look" });
     await expect(askDaemon(dir, "GET", "/y", schema)).rejects.toMatchObject({ code: "INTERNAL_ERROR" });
   });
+});
+
+test.each([
+  ["adopt", '{"tasks":[]}', async (config: string) => await adopt({ config, host: "x" })],
+  ["doctor --repair", '{"repairs":[]}', async (config: string) => await repair({ config })],
+  ["retry --all-failed", '{"tasks":[]}', async (config: string) => await retry([], { config, allFailed: true })],
+])("%s waits for long, as it goes through all tasks", async (_verb, answer, run) => {
+  const config = join(dir, "ccl-queue.yaml");
+  await writeFile(config, JSON.stringify({ state_dir: dir, dispatcher: { projects_dir: dir } }));
+  await daemon((_request, response) => response.end(answer));
+  vi.spyOn(process.stdout, "write").mockReturnValue(true);
+  const timeout = vi.spyOn(AbortSignal, "timeout");
+  await run(config);
+  expect(timeout.mock.calls).toEqual([[600_000]]);
 });
 
 describe("a task's route", () => {

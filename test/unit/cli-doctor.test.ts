@@ -1,4 +1,4 @@
-import { chmod, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { chmod, mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import { type AddressInfo, createServer as createTcpServer, type Server } from "node:net";
 import { tmpdir } from "node:os";
@@ -20,7 +20,9 @@ import { isAtLeast } from "../../src/cli/doctor/versions.ts";
 import { describeChecks } from "../../src/cli/doctor.ts";
 import { PLAIN } from "../../src/cli/screen.ts";
 import { type Config, loadConfig } from "../../src/config/config.ts";
+import { starting } from "../../src/host.ts";
 import { environmentWith } from "../helpers/environment.ts";
+import { serveApi } from "../helpers/served-api.ts";
 
 let dir: string;
 beforeEach(async () => {
@@ -173,14 +175,27 @@ describe("the projects", () => {
       problem(`${inbox("a")} is no directory`, expect.any(String)),
     ]);
   });
+
+  test("must have directories, too, where results are put, if there is anything", async () => {
+    for (const project of ["a", "b"]) await mkdir(inbox(project), { recursive: true });
+    const results = ["done", "failed"].map((shelf) => join(dir, "projects", "a", ".agent-queue", shelf));
+    for (const path of results) await writeFile(path, "");
+    expect(await lookAtProjects(await config())).toEqual([
+      ...results.map((path) => problem(`${path} is no directory`, expect.any(String))),
+      ok("1 inbox"),
+    ]);
+  });
 });
 
-test("the disk has room where the queue writes", async () => {
-  const findings = await lookAtDisk(await config());
-  expect(findings.map(({ found }) => found)).toEqual([
-    expect.stringMatching(new RegExp(`^${dir}: \\d+ [GM]iB free$`)),
-    expect.stringMatching(new RegExp(`^${join(dir, "projects")}: \\d+ [GM]iB free$`)),
-  ]);
+test("the disks have room where the queue writes, a line for each of them", async () => {
+  const found = async (yaml = {}) => (await lookAtDisk(await config(yaml))).map((finding) => finding.found);
+  const own = expect.stringMatching(new RegExp(`^${dir}: \\d+ [GM]iB free$`));
+  expect(await found()).toEqual([own]);
+  // What is always there, and no disk of ours.
+  expect(await found({ pool: { dedicated: [{ project: "/proc" }] } })).toEqual([own, "/proc: 0 MiB free"]);
+  const linked = join(dir, "projects", "linked");
+  await symlink("/proc", linked);
+  expect(await found()).toEqual([own, `${linked}: 0 MiB free`]);
 });
 
 describe("the port", () => {
@@ -199,13 +214,19 @@ describe("the port", () => {
 
   test("is free, or ours", async () => {
     expect(await lookAtPort(await config())).toEqual([ok("127.0.0.1, any port: free")]);
-    const ours = await listen(createServer((_request, response) => response.end('{"status":"ok"}')));
-    expect(await lookAtPort(ours)).toEqual([ok(`127.0.0.1, port ${ours.server.port}: a ccl-queue answers`)]);
+    const { server } = await serveApi();
+    const port = Number(new URL(server.url).port);
+    const ours = async () => await lookAtPort(await config({ server: { port } }));
+    expect(await ours()).toEqual([ok(`127.0.0.1, port ${port}: a ccl-queue answers`)]);
+    server.serve(starting);
+    expect(await ours()).toEqual([ok(`127.0.0.1, port ${port}: a ccl-queue answers`)]);
   });
 
   test("is not somebody else's, who may say anything or nothing", async () => {
-    const page = await listen(createServer((_request, response) => response.end("<h1>mine</h1>")));
-    expect(levels(await lookAtPort(page))).toEqual(["problem"]);
+    for (const text of ["<h1>mine</h1>", '{"status":"ok"}', '{"code":"TEAPOT"}', '{"name":"other"}', ""]) {
+      const other = await listen(createServer((_request, response) => response.end(text)));
+      expect(levels(await lookAtPort(other)), text).toEqual(["problem"]);
+    }
     const other = await listen(createTcpServer((socket) => socket.end("SSH-2.0-x\r\n")));
     expect(levels(await lookAtPort(other))).toEqual(["problem"]);
   });

@@ -52,6 +52,30 @@ describe("a list of tasks", () => {
     ]);
   });
 
+  test("says why one is with the platform or came back from it, and of no other", () => {
+    const refused = "secutools would not take it: 503 unavailable";
+    const delegated = { route: "delegated", provider: "gpu", reason: "complexity_hint is low" } as const;
+    const lines = tasks([
+      { ...delegated, state: "delegated" },
+      { ...delegated, state: "done", title: "Sum it up" },
+      { route: "local", state: "running", reason: refused },
+      { route: "local", state: "failed", reason: refused, error: "RUN_CRASHED: it ended" },
+      { route: "local", reason: "delegation is not configured any more" },
+      { route: "local", reason: "allow_delegation is not true" },
+      { route: "local", reason: "allow_delegation is not true", title: "Fix it" },
+    ]);
+    const column = lines[0]?.indexOf("ABOUT");
+    expect(lines.slice(1).map((line) => line.slice(column))).toEqual([
+      "complexity_hint is low",
+      "Sum it up; complexity_hint is low",
+      refused,
+      "RUN_CRASHED: it ended",
+      "delegation is not configured any more",
+      "",
+      "Fix it",
+    ]);
+  });
+
   test.each([
     [0, "0.0s"],
     [9_940, "9.9s"],

@@ -58,6 +58,20 @@ describe("a table", () => {
     ]);
   });
 
+  test("leaves out what may be, where cutting is not enough", () => {
+    const wide = [
+      ["ID", "TASK", "MODEL", "TRY", "AGE"],
+      ["k1", "a".repeat(20), "sonnet", "1", "5m"],
+    ];
+    const shown = (columns: number) => table(wide, { columns, flexible: [1], expendable: [3, 2] });
+    expect(shown(32)[1]).toBe("k1  aaaaaaaaa…  sonnet  1    5m");
+    expect(shown(30)).toEqual(["ID  TASK      MODEL   TRY  AGE", "k1  aaaaaaa…  sonnet  1    5m"]);
+    expect(shown(29)).toEqual(["ID  TASK          MODEL   AGE", "k1  aaaaaaaaaaa…  sonnet  5m"]);
+    expect(shown(24)).toEqual(["ID  TASK             AGE", "k1  aaaaaaaaaaaaaa…  5m"]);
+    expect(shown(9)).toEqual(["ID  TASK      AGE", "k1  aaaaaaa…  5m"]);
+    expect(table(wide, { flexible: [1], expendable: [3, 2] })).toHaveLength(2);
+  });
+
   test("is painted after it is cut and filled up", () => {
     const painted = table(
       [

@@ -139,6 +139,14 @@ describe("moved in whole", () => {
     expect(isMovedIn(await look())).toBe(false);
   });
 
+  test("is no empty file, whatever was done to it: its text may come yet", async () => {
+    writeFileSync(file, "");
+    while ((await look()).stats.ctimeNs === (await look()).stats.mtimeNs) chmodSync(file, 0o600);
+    const sighting = await look();
+    expect(isMovedIn(sighting)).toBe(false);
+    expect(await isComplete(sighting, changedAtMs(sighting) + SETTLE_MS - 1)).toBe(false);
+  });
+
   test("counts at once, even while somebody holds it open", async () => {
     await moveIn();
     await holdOpen(`exec 3>> '${file}'`);

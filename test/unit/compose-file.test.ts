@@ -60,7 +60,7 @@ describe(".env.example", () => {
   });
 
   test("names the version of Claude Code that the Dockerfile installs and the tests know as the newest", () => {
-    const [newest] = /"(\d+\.\d+\.\d+)"/.exec(read("scripts/test-claude.js"))?.slice(1) ?? [];
+    const [newest] = /"(\d+\.\d+\.\d+)"/.exec(read("scripts/setup/claude.js"))?.slice(1) ?? [];
     expect(/^CLAUDE_VERSION=(.*)$/m.exec(read(".env.example"))?.[1]).toBe(newest);
     expect(/^ARG CLAUDE_VERSION=(.*)$/m.exec(read("Dockerfile"))?.[1]).toBe(newest);
   });

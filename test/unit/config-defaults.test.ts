@@ -10,7 +10,7 @@ import { environmentWith } from "../helpers/environment.ts";
 
 const ENVIRONMENT = environmentWith({ home: "/home/op" });
 
-/** The design's two blocks, word for word: the earlier daemon's keys, and ours; claude has two more since, and notify came later. */
+/** Every key that has a default, with it: the earlier daemon's keys, then ours. A new key is written down here. */
 const EARLIER = `
 pool:
   shared_projects_dir: ~/projects
@@ -82,7 +82,7 @@ function leaves(value: unknown, path: string[] = []): [string, unknown][] {
   return Object.entries(value).flatMap(([key, below]) => leaves(below, [...path, key]));
 }
 
-describe("left out, each key has the default of the design", () => {
+describe("left out, each key has its default", () => {
   const written = new Map(leaves(configSchema.parse({ ...parse(LEAST), ...parse(OURS) })));
   const left = new Map(leaves(configSchema.parse(parse(LEAST))));
 
@@ -91,7 +91,7 @@ describe("left out, each key has the default of the design", () => {
     expect(left.get(key)).toEqual(written.get(key));
   });
 
-  test("and no default is missing from the design", () => {
+  test("and no default is missing here", () => {
     const told = [...leaves(parse(OURS)), ...leaves(parse(EARLIER))].map(([key]) => key);
     expect([...left.keys()].filter((key) => !told.includes(key))).toEqual([]);
   });

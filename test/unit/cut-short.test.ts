@@ -35,6 +35,8 @@ test("what an end left beside its result goes, under whatever name the result is
 test("the end of a run that has no result yet is left to its run", async () => {
   writeFileSync(inbox(`.${RUN}.taken`), "Do it.");
   writeFileSync(shelf("done", "x.md"), finished("kabcdefghi-2"));
+  // Whole already, but not in its place.
+  writeFileSync(shelf("done", `.${RUN}.draft`), finished(RUN));
   later();
   await endCutShort(project);
   expect(readdirSync(inbox())).toEqual([`.${RUN}.taken`]);

@@ -209,6 +209,19 @@ describe("a turn that does not end well", () => {
     expect(witnessed().at(-1)).toMatchObject({ event: "end", cause: "exit" });
   });
 
+  test("does its work and tells nobody", async () => {
+    expect(await start("agent: lost\nagent: say All right.").ended).toBe(0);
+    expect(eventNames()).toEqual(["SessionStart", "UserPromptSubmit"]);
+    expect(transcript().at(-1)).toMatchObject({ message: { content: [{ type: "text", text: "All right." }] } });
+    expect(witnessed().at(-1)).toMatchObject({ event: "end", cause: "exit" });
+  });
+
+  test("leaves a command behind, and says which", async () => {
+    expect(await start("agent: spawn child.pid\nagent: exit 7").ended).toBe(7);
+    const pid = Number(readFileSync(join(home, "my project/child.pid"), "utf8"));
+    expect(process.kill(pid, "SIGKILL")).toBe(true);
+  });
+
   test("dies, and leaves its status file behind", async () => {
     const { child, ended } = start("agent: die");
     expect(await ended).toBe("SIGKILL");

@@ -2,6 +2,8 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSy
 import { tmpdir } from "node:os";
 import { dirname, join, relative, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
+import { InvalidArgumentError, type Option } from "commander";
+import { Registry } from "prom-client";
 import { describe, expect, test, vi } from "vitest";
 import { parse } from "yaml";
 import { z } from "zod";
@@ -20,18 +22,19 @@ import { overview } from "../../src/control/overview.ts";
 import { repairSchema } from "../../src/control/repair.ts";
 import { screenView, sessionView } from "../../src/control/session-view.ts";
 import { statusSchema } from "../../src/control/status.ts";
-import { taskDetail, taskDraft, taskFilter, taskLog, taskPage, taskView } from "../../src/control/task-view.ts";
+import { ROUTES, taskDetail, taskDraft, taskFilter, taskLog, taskPage, taskView } from "../../src/control/task-view.ts";
 import { ERROR_CODES, type ErrorCode, QueueError } from "../../src/core/errors.ts";
 import { runEnd } from "../../src/core/outcome.ts";
 import { PROVIDERS } from "../../src/core/route.ts";
-import { TASK_STATES } from "../../src/core/task.ts";
+import { PRIORITIES, TASK_STATES } from "../../src/core/task.ts";
 import { parseTask } from "../../src/ledger/parse-task.ts";
 import { decide } from "../../src/router/decide.ts";
 import { createApi } from "../../src/server/api.ts";
 import { Attempts } from "../../src/server/attempts.ts";
 import { guard } from "../../src/server/guard.ts";
 import { createLogin } from "../../src/server/login.ts";
-import { Metrics } from "../../src/server/metrics.ts";
+import { RunMetrics } from "../../src/server/metrics/run-metrics.ts";
+import { StateMetrics } from "../../src/server/metrics/state-metrics.ts";
 import { runSettings } from "../../src/workers/claude/settings.ts";
 import { controlsThat, quietParts } from "../helpers/api-controls.ts";
 import { environmentWith } from "../helpers/environment.ts";
@@ -242,6 +245,37 @@ describe("docs/cli.md", () => {
     expect(firstCodes(about, "option")).toEqual(shown?.map(({ flags }) => flags));
   });
 
+  test("says what each option takes: choices, limits, defaults", () => {
+    const options = verbs.flatMap((verb) =>
+      verb.options.map((option) => ({ about: section(page, verb.name()), option })),
+    );
+    for (const { about, option } of options.filter(({ option }) => !option.hidden)) {
+      const [, what = ""] = rows(about, "option").find(([flags]) => codes(flags).join() === option.flags) ?? [];
+      // Choices that need explaining have a table of their own.
+      const table = firstCodes(about, option.name());
+      if (option.argChoices) expect(table.length > 0 ? table : codes(what)).toEqual(option.argChoices);
+      expect(/(\S+) unless given/.exec(what)?.[1], option.flags).toBe(option.defaultValue?.toString());
+      expect(/\d+ to \d+/.exec(what)?.[0], option.flags).toBe(limitsOf(option));
+    }
+    expect(options.flatMap(({ option }) => option.argChoices ?? [])).toHaveLength(
+      TASK_STATES.length + PRIORITIES.length + ROUTES.length,
+    );
+    expect(options.flatMap(({ option }) => limitsOf(option) ?? [])).toEqual(["1 to 10000"]);
+  });
+
+  test("has what an argument may be where there is a choice, or is where it is left out", () => {
+    const told = verbs.flatMap((verb) =>
+      verb.registeredArguments.flatMap(({ argChoices = [], defaultValue }) =>
+        [...argChoices, ...(defaultValue === undefined ? [] : [String(defaultValue)])].map((value) => [
+          verb.name(),
+          value,
+        ]),
+      ),
+    );
+    expect(told).toHaveLength(1 + SHELLS.length);
+    expect(told.filter(([verb = "", value = ""]) => !codes(section(page, verb)).includes(value))).toEqual([]);
+  });
+
   test("has each exit code, and no other", () => {
     expect(firstCodes(section(page, "Exit codes"), "code")).toEqual(Object.values(EXIT).map(String));
   });
@@ -286,6 +320,17 @@ describe("docs/cli.md", () => {
     expect(shown).toContainEqual(printed);
   });
 });
+
+/** The limits of an option that takes a number, in the words with which it refuses any other. */
+function limitsOf({ parseArg, argChoices }: Option): string | undefined {
+  try {
+    if (argChoices === undefined) parseArg?.("no number", undefined);
+  } catch (error) {
+    if (error instanceof InvalidArgumentError) return /\d+ to \d+/.exec(error.message)?.[0];
+    throw error;
+  }
+  return undefined;
+}
 
 describe("docs/http-api.md", () => {
   const page = "docs/http-api.md";
@@ -456,12 +501,17 @@ function isCode(text: string): text is ErrorCode {
 }
 
 describe("docs/metrics.md", () => {
-  test("has each metric with its labels, and no other", async () => {
-    const metrics = new Metrics({ controls: controlsThat({}), ...quietParts() });
-    const own = (await metrics.text()).matchAll(/^# TYPE ccl_queue_(\w+) /gm);
-    const names = [...own].map(([, name]) => name);
-    expect(names.length).toBeGreaterThan(10);
-    expect(firstCodes(read("docs/metrics.md"), "metric").sort()).toEqual(names.sort());
+  test("has each metric with its labels, and no other", () => {
+    const registry = new Registry();
+    for (const Part of [StateMetrics, RunMetrics]) new Part(registry);
+    const own = z
+      .array(z.object({ name: z.string(), labelNames: z.array(z.string()) }))
+      .parse(registry.getMetricsAsArray())
+      .map(({ name, labelNames }) => [name.replace("ccl_queue_", ""), ...labelNames]);
+    expect(own.length).toBeGreaterThan(10);
+    const documented = rows(read("docs/metrics.md"), "metric");
+    expect(documented.map(([name, labels]) => [...codes(name), ...codes(labels)]).sort()).toEqual(own.sort());
+    expect(documented.filter(([, labels = ""]) => !/^(?:none|`[^`]+`(?:, `[^`]+`)*)$/.test(labels))).toEqual([]);
   });
 });
 
@@ -536,7 +586,7 @@ describe("docs/dependencies.md", () => {
 });
 
 describe("docs/claude-code.md", () => {
-  const [, tuple = ""] = /VERSIONS = \[([^\]]*)\]/.exec(read("scripts/test-claude.js")) ?? [];
+  const [, tuple = ""] = /VERSIONS = \[([^\]]*)\]/.exec(read("scripts/setup/claude.js")) ?? [];
   const versions = [...tuple.matchAll(/"([\d.]+)"/g)].map(([, version = ""]) => version);
 
   test("has the versions that are tested, the newest first, and the README has the oldest", () => {
@@ -618,7 +668,7 @@ describe("docs/run-lifecycle.md", () => {
   });
 
   test("has the errors of a login, and no others", () => {
-    const errors = read("src/workers/claude/phase.ts").match(/LOGIN_ERRORS = \[([^\]]*)\]/)?.[1] ?? "";
+    const errors = read("src/workers/claude/transition.ts").match(/LOGIN_ERRORS = \[([^\]]*)\]/)?.[1] ?? "";
     const [, knownBy] = rows(section(page, "Phases"), "end").find(([kind]) => kind === "unauthorised") ?? [];
     expect(codes(knownBy).sort()).toEqual([...errors.matchAll(/"(\w+)"/g)].map(([, name]) => name).sort());
   });

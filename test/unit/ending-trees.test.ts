@@ -154,6 +154,34 @@ test("each of several commands that were left is ended", async () => {
   expect(await Promise.all(commands.map(isAlive))).toEqual([false, false, false]);
 });
 
+test("what a command starts when it is asked to end is ended, too", async () => {
+  const restarts = "trap 'setsid sleep 60 < /dev/null & echo \\$!; exit' TERM";
+  const { child, said, exited } = await agent(runDir("restarts"), `${background(restarts)} read -r end`);
+  const command = await startedBy(said()[0]);
+  child.stdin.end();
+  await exited;
+  await endAgentTree(null, runDir("restarts"));
+  expect(said()).toHaveLength(2);
+  const next = { pid: Number(said()[1]), startTime: null };
+  onTestFinished(() => signal(next.pid, "SIGKILL"));
+  expect([isAlive(command), isAlive(next)]).toEqual([false, false]);
+});
+
+test("several commands are asked at the same time: one that does not listen keeps none of the others waiting", async () => {
+  const script = background("trap 'echo asked' TERM").repeat(2);
+  const { child, said, exited } = await agent(runDir("at-once"), `${script} read -r end`, { lines: 2 });
+  const commands = await Promise.all(said().map(startedBy));
+  child.stdin.end();
+  await exited;
+  let nowMs = 0;
+  vi.spyOn(performance, "now").mockImplementation(() => nowMs);
+  const ended = endAgentTree(null, runDir("at-once"));
+  await vi.waitUntil(() => said().length === 4, { interval: 1 });
+  nowMs = ASK_MS + 1;
+  await ended;
+  expect(commands.map(isAlive)).toEqual([false, false]);
+});
+
 test.each([
   ["another run's", runDir("mine-2")],
   ["of a run whose directory lies in this one's", `${runDir("mine")}/events`],

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
-import { ERROR_CODES, isSystemError, messageOf, QueueError } from "../../src/core/errors.ts";
+import { ERROR_CODES, ignoreMissing, isSystemError, messageOf, QueueError } from "../../src/core/errors.ts";
 
 describe("an error of ours", () => {
   test("carries a code, a message and what to do", () => {
@@ -56,6 +56,12 @@ describe("a system error", () => {
     [[], false],
   ])("ENOENT is one of %j: %s", (codes, expected) => {
     expect(isSystemError(missing, ...codes)).toBe(expected);
+  });
+
+  test("that says that something is missing is ignored, and no other", () => {
+    expect(ignoreMissing(missing)).toBeNull();
+    const other = new Error("ENOENT");
+    expect(() => ignoreMissing(other)).toThrow(other);
   });
 
   test.each<[string, unknown]>([

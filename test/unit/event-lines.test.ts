@@ -5,8 +5,10 @@ import type { Hold } from "../../src/core/verdict.ts";
 
 const task = { project: "/srv/site", name: "fix.md" };
 const told = { task, id: "kabcdefghi" };
+const decision = { route: "local", reason: "allow_delegation is not true" } as const;
 const spent = { durationMs: 245_000, model: "opus", tokens: null, costUsd: null };
 const ran = { ...told, session: "ccl-auto-11", run: "kabcdefghi-1" };
+const over = { decision, by: "ccl-auto-11", spent };
 
 test.each<[string, TaskEvent]>([
   ["seen in the inbox", { ...told, type: "seen", isAgain: false, warnings: [] }],
@@ -16,7 +18,8 @@ test.each<[string, TaskEvent]>([
     { ...told, type: "seen", isAgain: false, warnings: ["prio: unknown", "b: unknown"] },
   ],
   ["updated: its file was edited", { ...told, type: "updated" }],
-  ["cancelled: its file was taken away", { ...told, type: "cancelled" }],
+  ["cancelled: its file was taken away", { ...told, type: "cancelled", decision: null, byCommand: false }],
+  ["cancelled: somebody cancelled the task", { ...told, type: "cancelled", decision: null, byCommand: true }],
   [
     "rejected: it is empty; now failed/fix.md",
     { ...told, type: "rejected", reason: "it is empty", path: "failed/fix.md" },
@@ -45,10 +48,10 @@ test.each<[string, TaskEvent]>([
   ],
   ["waits again: host-a, which ran it, is gone", { ...told, type: "recovered", from: "host-a" }],
   ["known again: Redis had lost it", { ...told, type: "restored" }],
-  ["done after 4 min 5 s; now done/fix.md", { ...ran, type: "done", by: "ccl-auto-11", path: "done/fix.md", spent }],
+  ["done after 4 min 5 s; now done/fix.md", { ...ran, ...over, type: "done", path: "done/fix.md" }],
   [
     "failed: RUN_CRASHED: it ended; now failed/fix.md",
-    { ...ran, type: "failed", by: "ccl-auto-11", path: "failed/fix.md", reason: "RUN_CRASHED: it ended", spent },
+    { ...ran, ...over, type: "failed", path: "failed/fix.md", reason: "RUN_CRASHED: it ended" },
   ],
 ])("%s", (line, event) => {
   expect(describeEvent(event)).toBe(line);
@@ -75,7 +78,7 @@ test("every listener hears every event from then on, in order", () => {
   const early = vi.fn<(event: TaskEvent) => void>();
   const late = vi.fn<(event: TaskEvent) => void>();
   const first: TaskEvent = { ...told, type: "updated" };
-  const second: TaskEvent = { ...told, type: "cancelled" };
+  const second: TaskEvent = { ...told, type: "cancelled", decision: null, byCommand: false };
   events.on(early);
   events.emit(first);
   events.on(late);

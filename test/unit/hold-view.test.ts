@@ -68,8 +68,8 @@ describe("a hold without an end", () => {
   test("is not ended by a run that was under way and gets through", async () => {
     const hold = newHold();
     await hold.raise(MANUAL);
-    hold.launched();
-    await hold.passed();
+    hold.launched("kabcdefghi");
+    await hold.passed("kabcdefghi");
     expect(hold.current).toEqual(MANUAL);
     expect(hold.allow(1)).toBe(0);
   });
@@ -149,11 +149,11 @@ describe("a release", () => {
   test("ends one whose probe is out: the others need not wait for it", async () => {
     const hold = newHold(LIMIT.untilMs);
     await hold.raise(LIMIT);
-    hold.launched();
+    hold.launched("kabcdefghi");
     expect(hold.allow(7)).toBe(0);
     await hold.release();
     expect(hold.allow(7)).toBe(7);
-    await hold.passed();
+    await hold.passed("kabcdefghi");
     expect(onChange.mock.calls).toEqual([[LIMIT], [null]]);
   });
 

@@ -15,12 +15,22 @@ describe("an event of Claude Code is read", () => {
   test.each<[string, object, object]>([
     ["SessionStart", { source: "startup", model: "opus" }, { source: "startup" }],
     ["SessionStart", { source: "resume" }, { source: "resume" }],
-    ["UserPromptSubmit", { prompt: "[run a-1]\nDo it.", prompt_id: "p1" }, { prompt: "[run a-1]\nDo it." }],
+    [
+      "UserPromptSubmit",
+      { prompt: "[run a-1]\nDo it.", prompt_id: "p1" },
+      { prompt: "[run a-1]\nDo it.", prompt_id: "p1" },
+    ],
     [
       "Stop",
       { last_assistant_message: "Done.", background_tasks: [{ id: "b1" }], session_crons: [{ id: "c1" }] },
       { last_assistant_message: "Done.", background_tasks: [{ id: "b1" }], session_crons: [{ id: "c1" }] },
     ],
+    [
+      "Stop",
+      { prompt_id: "p1" },
+      { prompt_id: "p1", last_assistant_message: "", background_tasks: [], session_crons: [] },
+    ],
+    ["Stop", { prompt_id: 7 }, { last_assistant_message: "", background_tasks: [], session_crons: [] }],
     ["Stop", {}, { last_assistant_message: "", background_tasks: [], session_crons: [] }],
     [
       "Stop",

@@ -2,6 +2,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { z } from "zod";
 import { QueueError } from "../../src/core/errors.ts";
+import { hiding } from "../../src/workers/secutools/hide.ts";
 import { isIdempotencyKey, isJobId } from "../../src/workers/secutools/ids.ts";
 import { jsonOf, outcomeOf } from "../../src/workers/secutools/outcome.ts";
 import { retryAfterMs } from "../../src/workers/secutools/retry.ts";
@@ -35,7 +36,7 @@ const jobs = jsonLike({
   created_at: text,
 });
 const refusals = jsonLike({ error: fc.record({ code: text, message: fc.constantFrom(KEY, `no ${KEY} here`, "no") }) });
-const hide = (from: string) => from.replaceAll(KEY, "[key]");
+const hide = hiding(KEY);
 const job = { what: "tell how the job stands", read: jsonOf(remoteJob) };
 
 describe("an answer of the platform's", () => {
@@ -60,7 +61,7 @@ describe("an answer of the platform's", () => {
     fc.tuple(statuses, fc.oneof(jobs, refusals)),
     (given) => {
       const [code, body] = given;
-      const outcome = outcomeOf({ kind: "answered", status: code, text: body, retryAfterMs: 0 }, job, hide);
+      const outcome = outcomeOf({ kind: "answered", status: code, text: hide(body), retryAfterMs: 0 }, job);
       if (outcome.kind === "value") return;
       expect(outcome.error).toBeInstanceOf(QueueError);
       expect(outcome.error.message).toMatch(/^secutools did not [^\p{C}]{1,200}$/u);
@@ -74,6 +75,26 @@ describe("an answer of the platform's", () => {
     expect(ms).toBeLessThanOrEqual(300_000);
   });
 });
+
+const visible = fc.string({
+  unit: fc.integer({ min: 0x21, max: 0x7e }).map((code) => String.fromCharCode(code)),
+  minLength: 1,
+});
+const escaped = (character: string) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`;
+
+forAll(
+  "a key is found in whatever way JSON writes it, and nothing else is",
+  fc.tuple(visible, fc.array(fc.boolean()), fc.boolean()),
+  ([key, byNumber, inCapitals]) => {
+    const written = [...key].map((character, index) => {
+      const number = inCapitals ? escaped(character).toUpperCase().replace("U", "u") : escaped(character);
+      return byNumber[index] ? number : JSON.stringify(character).slice(1, -1);
+    });
+    expect(JSON.parse(`"${written.join("")}"`)).toBe(key);
+    expect(hiding(key)(`"\t${written.join("")}\t"`)).toBe('"\t[key]\t"');
+    expect(hiding(`${key}!`)(`"\t${written.join("")}\t"`)).toBe(`"\t${written.join("")}\t"`);
+  },
+);
 
 forAll("an id cannot lead anywhere but to a job", text, (given) => {
   const isId = isJobId(given);

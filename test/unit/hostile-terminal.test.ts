@@ -11,7 +11,7 @@ import { json, piece, text } from "../helpers/hostile-inputs.ts";
 const STEERING = /[\p{Cc}\u2028\u2029\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/u;
 /** The tags that a screen is made of, with nothing of the screen's own in them. */
 const OUR_TAG =
-  /<\/?(?:pre|code|section|span)(?: class="(?:screen|whole|[a-z\d ]*)"| role="img"| aria-label="pane"| tabindex="0")*>/g;
+  /<\/?(?:pre|code|section|b)(?: class="(?:screen|whole|[a-z\d ]*)"| role="img"| aria-label="pane"| tabindex="0")*>/g;
 const ENTITY = /&(?:amp|lt|gt|quot|#39);/g;
 
 describe("on a terminal", () => {
@@ -65,13 +65,19 @@ describe("on a page", () => {
 
   forAll("a screen brings no tag and no attribute of its own", text, (given) => {
     for (const html of [
-      String(Screen({ text: given, lines: 12, about: "pane" })),
+      String(Screen({ text: given, lines: 12, bytes: 2_000, about: "pane" })),
       String(WholeScreen({ text: given, about: "pane" })),
     ]) {
       const rest = html.replace(OUR_TAG, "").replace(ENTITY, "");
       expect(rest).not.toMatch(/[<>"'&]/);
     }
   });
+});
+
+forAll("a card's screen costs no more than it may", text, (given) => {
+  const frame = String(Screen({ text: "", lines: 8, bytes: 300, about: "pane" }));
+  const html = String(Screen({ text: given.repeat(5), lines: 8, bytes: 300, about: "pane" }));
+  expect(Buffer.byteLength(html) - Buffer.byteLength(frame)).toBeLessThanOrEqual(300 + "\n".length * 7);
 });
 
 forAllInProportion("a line is cleaned in a time in proportion to it", piece, cleanLine);

@@ -150,7 +150,7 @@ describe("the start", () => {
   test.each(["127.0.0.1", "127.0.0.5", "::1", "localhost"])("on %s needs no token", async (host) => {
     const server = await started({ host });
     expect(new URL(server.url).hostname).toBe(host.includes(":") ? `[${host}]` : host);
-    expect(await ask(server, "/healthz")).toMatchObject({ status: 200, body: '{"status":"ok"}' });
+    expect(await ask(server, "/healthz")).toMatchObject({ status: 200, body: '{"status":"ok","name":"ccl-queue"}' });
     expect(await refusal(server, "/nothing")).toBe("404 NOT_FOUND");
   });
 

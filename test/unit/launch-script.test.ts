@@ -68,7 +68,8 @@ test("the agent's environment is the session's, and what ours is about", async (
   const keys = { SECUTOOLS_API_KEY: "secret", CCL_QUEUE_TOKEN: "secret", CCL_QUEUE_WEBHOOK_SECRET: "secret" };
   const env = { PATH: process.env["PATH"], HOME: project, stat: "mine", CLAUDECODE: "1", ...keys };
   const lines = (await text(launch("env", env).stdout)).trim().split("\n");
-  const ours = [`CCL_QUEUE_RUN=${store.pathOf(RUN)}`, "CLAUDE_CODE_SANDBOXED=1"];
+  const never = ["CLAUDE_CODE_RESUME_THRESHOLD_MINUTES=999999999", "CLAUDE_CODE_RESUME_TOKEN_THRESHOLD=999999999"];
+  const ours = [`CCL_QUEUE_RUN=${store.pathOf(RUN)}`, "CLAUDE_CODE_SANDBOXED=1", ...never];
   const kept = [`PATH=${env.PATH}`, `HOME=${project}`, "stat=mine"];
   // Shells add some of their own.
   expect(lines.filter((line) => !/^(?:PWD|OLDPWD|SHLVL|_)=/.test(line)).sort()).toEqual([...ours, ...kept].sort());

@@ -8,32 +8,37 @@ import { Notifier, type NotifierOptions } from "../../src/notify/notifier.ts";
 const TASK = { task: { project: "/srv/site", name: "fix.md" }, id: "kabcdefghi" } as const;
 const SPENT = { durationMs: 61_234.5, model: "opus", tokens: { input: 10, output: 20 }, costUsd: 0.25 };
 const ABOUT = { id: "kabcdefghi", task: "site/fix.md", project: "/srv/site", path: null };
-const NOTHING = { task: null, session: null, provider: null, message: null, spent: null, hold: null };
+const NOTHING = { task: null, session: null, provider: null, reason: null, message: null, spent: null, hold: null };
+const REFUSED = "secutools would not take it: secutools did not take the job: 503 unavailable: try again later";
+const FELL_BACK = { route: "local", reason: REFUSED } as const;
 const REST = { delivery: "d", at: "2026-03-04T05:06:07.000Z", workspace: "default", host: "here-1" };
 
 describe("the news", () => {
-  test("of a task that is done: where it is now, and what it took", () => {
+  test("of a task that is done: where it is now, what it took, and that the platform would not take it", () => {
     const path = "/srv/site/.agent-queue/done/fix.md";
-    expect(newsOf({ ...TASK, type: "done", by: "ccl-auto-11", path, spent: SPENT })).toEqual({
+    expect(newsOf({ ...TASK, type: "done", decision: FELL_BACK, by: "ccl-auto-11", path, spent: SPENT })).toEqual({
       ...NOTHING,
       event: "done",
       text: `site/fix.md: done after 1 min 1 s; now ${path}`,
       task: { ...ABOUT, path },
       session: "ccl-auto-11",
+      reason: REFUSED,
       spent: { duration_ms: 61_235, model: "opus", tokens: { input: 10, output: 20 }, cost_usd: 0.25 },
     });
   });
 
-  test("of one that failed on the platform: the reason, the provider, and what is known of its cost", () => {
+  test("of one that failed on the platform: why, the provider and why that one, and what is known of its cost", () => {
     const path = "/srv/site/.agent-queue/failed/fix.md";
     const spent = { durationMs: -3, model: null, tokens: null, costUsd: null };
     const reason = "SECUTOOLS_JOB_FAILED: out of memory\non two lines";
-    expect(newsOf({ ...TASK, type: "failed", by: "gpu", path, reason, spent })).toEqual({
+    const decision = { route: "delegated", provider: "gpu", reason: "complexity_hint is low" } as const;
+    expect(newsOf({ ...TASK, type: "failed", decision, by: "gpu", path, reason, spent })).toEqual({
       ...NOTHING,
       event: "failed",
       text: `site/fix.md: failed: SECUTOOLS_JOB_FAILED: out of memory on two lines; now ${path}`,
       task: { ...ABOUT, path },
       provider: "gpu",
+      reason: "complexity_hint is low",
       message: reason,
       spent: { duration_ms: 0, model: null, tokens: null, cost_usd: null },
     });
@@ -65,7 +70,7 @@ describe("the news", () => {
   test.each<TaskEvent>([
     { ...TASK, type: "seen", isAgain: false, warnings: [] },
     { ...TASK, type: "updated" },
-    { ...TASK, type: "cancelled" },
+    { ...TASK, type: "cancelled", decision: null, byCommand: true },
     { ...TASK, type: "routed", decision: { route: "local", reason: "x" } },
     { ...TASK, type: "launched", session: "s", model: "m", run: "r" },
     { ...TASK, type: "submitted", session: "s", run: "r" },
@@ -119,6 +124,11 @@ describe("what others have written", () => {
     expect(told(fits)?.message).toBe(`TASK_INVALID: ${fits}`);
   });
 
+  test("in a reason is cut too", () => {
+    const over = { decision: { route: "local", reason: `\u001b${"x".repeat(2_001)}` }, by: "s", path: "/x" } as const;
+    expect(newsOf({ ...TASK, ...over, type: "done", spent: SPENT })?.reason).toBe(`${"x".repeat(1_999)}…`);
+  });
+
   test("moves no cursor: line breaks are left, other control characters are not", () => {
     expect(told("a\u001b[2J\u0007\r\n\u009bb\tc")?.message).toBe("TASK_INVALID: a[2J\nbc");
   });
@@ -132,10 +142,16 @@ describe("what others have written", () => {
 });
 
 test("news have the described form, and nothing beside it", () => {
-  const news = { ...REST, ...newsOf({ ...TASK, type: "done", by: "s", path: "/x", spent: SPENT }) };
+  const over = { decision: FELL_BACK, by: "s", path: "/x", spent: SPENT };
+  const news = { ...REST, ...newsOf({ ...TASK, ...over, type: "done" }) };
   expect(notification.parse(news)).toEqual(news);
   const hold = { ...REST, ...newsOfHold({ kind: "login", sinceMs: 0, untilMs: FOREVER_MS, message: "x" }) };
   expect(notification.parse(hold)).toEqual(hold);
+});
+
+test("what an older daemon has left in the queue is still told: it did not say the reason", () => {
+  const { reason, ...older } = { ...REST, ...newsOfHold(null) };
+  expect(notification.parse(older)).toEqual({ ...older, reason });
 });
 
 describe("the notifier", () => {

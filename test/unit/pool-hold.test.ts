@@ -10,6 +10,9 @@ const UNTIL = START + 3_600_000;
 const LIMIT: Hold = { kind: "limit", sinceMs: START, untilMs: UNTIL, message: "resets 9pm (UTC)" };
 const LOGIN: Hold = { kind: "login", sinceMs: START + 5, untilMs: UNTIL + 5, message: "billing_error: pay" };
 
+const JOB = "kabcdefghi";
+const OTHER = "kother2345";
+
 let stateDir: string;
 let nowMs: number;
 const onChange = vi.fn<(hold: Hold | null) => void>();
@@ -35,7 +38,7 @@ async function held(by = LIMIT): Promise<PoolHold> {
 async function probing(): Promise<PoolHold> {
   const hold = await held();
   nowMs = UNTIL;
-  hold.launched();
+  hold.launched(JOB);
   return hold;
 }
 
@@ -43,11 +46,11 @@ describe("without a hold", () => {
   test("every free session may be given a task, whatever is launched, ends or is not run", async () => {
     const hold = newHold();
     expect(hold.current).toBeNull();
-    hold.launched();
-    hold.launched();
+    hold.launched(JOB);
+    hold.launched(OTHER);
     expect(hold.allow(7)).toBe(7);
-    hold.unused();
-    await hold.passed();
+    hold.unused(JOB);
+    await hold.passed(JOB);
     expect(hold.allow(7)).toBe(7);
     expect(onChange).not.toHaveBeenCalled();
     expect(readdirSync(stateDir)).toEqual([]);
@@ -99,7 +102,7 @@ describe("the probe", () => {
 
   test("that got through ends the hold, for good", async () => {
     const hold = await probing();
-    await hold.passed();
+    await hold.passed(JOB);
     expect(hold.current).toBeNull();
     expect(hold.allow(7)).toBe(7);
     expect(told()).toEqual([LIMIT, null]);
@@ -108,23 +111,50 @@ describe("the probe", () => {
 
   test("that got through is told once", async () => {
     const hold = await probing();
-    await hold.passed();
-    await hold.passed();
+    await hold.passed(JOB);
+    await hold.passed(JOB);
     expect(told()).toEqual([LIMIT, null]);
   });
 
   test("that was not run after all leaves its place to another", async () => {
     const hold = await probing();
-    hold.unused();
+    hold.unused(JOB);
     expect(hold.allow(7)).toBe(1);
     expect(hold.current).toEqual(LIMIT);
   });
 
   test("that was not run after all has not got through", async () => {
     const hold = await probing();
-    hold.unused();
-    await hold.passed();
+    hold.unused(JOB);
+    await hold.passed(JOB);
     expect(hold.current).toEqual(LIMIT);
+  });
+
+  test("is one job: the end of a run from before the limit neither ends the hold nor takes the probe's place", async () => {
+    const hold = await probing();
+    await hold.passed(OTHER);
+    expect(hold.current).toEqual(LIMIT);
+    hold.unused(OTHER);
+    expect(hold.allow(7)).toBe(0);
+    await hold.passed(JOB);
+    expect(hold.current).toBeNull();
+  });
+
+  test("keeps its place when a run from before the limit meets the same one", async () => {
+    const hold = await probing();
+    await hold.raise(LIMIT);
+    expect(hold.allow(7)).toBe(0);
+    await hold.passed(JOB);
+    expect(hold.current).toBeNull();
+  });
+
+  test("proves nothing any more once another run has made the hold longer", async () => {
+    const hold = await probing();
+    await hold.raise(LOGIN);
+    await hold.passed(JOB);
+    expect(hold.current).toEqual({ ...LOGIN, sinceMs: START });
+    nowMs = LOGIN.untilMs;
+    expect(hold.allow(7)).toBe(1);
   });
 
   test("that meets the limit again makes the hold longer, and another one goes after it", async () => {
@@ -146,17 +176,17 @@ test("met by several runs at the same moment it is told once", async () => {
 
 test("a run from before the hold that ends is no probe: the hold stays", async () => {
   const hold = await held();
-  await hold.passed();
+  await hold.passed(JOB);
   nowMs = UNTIL;
-  await hold.passed();
+  await hold.passed(JOB);
   expect(hold.current).toEqual(LIMIT);
   expect(existsSync(file())).toBe(true);
 });
 
 test("a task that was already on its way when the hold began is no probe: the hold stays until its time", async () => {
   const hold = await held();
-  hold.launched();
-  await hold.passed();
+  hold.launched(JOB);
+  await hold.passed(JOB);
   expect(hold.current).toEqual(LIMIT);
   expect(hold.allow(7)).toBe(0);
 });
@@ -208,7 +238,7 @@ describe("the next daemon", () => {
   });
 
   test("knows nothing of a hold that is over", async () => {
-    await (await probing()).passed();
+    await (await probing()).passed(JOB);
     const next = newHold();
     await next.load();
     expect(next.current).toBeNull();
@@ -219,8 +249,8 @@ describe("the next daemon", () => {
     const next = newHold();
     await next.load();
     nowMs = UNTIL;
-    next.launched();
-    await next.passed();
+    next.launched(JOB);
+    await next.passed(JOB);
     expect(existsSync(file())).toBe(false);
     await next.raise(LOGIN);
     expect(next.current).toEqual(LOGIN);

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { QueueError } from "../../src/core/errors.ts";
 import { endOf } from "../../src/workers/delegation/outcome.ts";
 import type { RemoteJob } from "../../src/workers/secutools/client.ts";
 
@@ -23,13 +24,20 @@ describe("what an answer means for the task", () => {
     });
   });
 
-  test("one that nobody understands: it goes on, until its time is over", () => {
-    expect(endOf("unreadable", MAX_AGE_MS, MAX_AGE_MS)).toBeNull();
-    expect(endOf("unreadable", OLD_MS, MAX_AGE_MS)).toMatchObject({
-      failure: { code: "SECUTOOLS_JOB_EXPIRED" },
-      job: null,
-    });
-  });
+  test.each(["SECUTOOLS_BAD_ANSWER", "SECUTOOLS_REFUSED"] as const)(
+    "%s, which tells nothing of it: it goes on, until its time is over",
+    (code) => {
+      const answer = new QueueError("secutools did not tell", { code });
+      expect(endOf(answer, MAX_AGE_MS, MAX_AGE_MS)).toBeNull();
+      expect(endOf(answer, OLD_MS, MAX_AGE_MS)).toEqual({
+        failure: {
+          code: "SECUTOOLS_JOB_EXPIRED",
+          message: "the platform did not finish it within 24 h: secutools did not tell",
+        },
+        job: null,
+      });
+    },
+  );
 
   test("completed: it is done, however late", () => {
     expect(endOf(job("completed"), 0, MAX_AGE_MS)).toEqual({ failure: null, job: job("completed") });

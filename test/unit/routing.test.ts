@@ -41,7 +41,7 @@ const everything: Said[] = NEEDS_CLAUDE_CODE.flatMap((needs_claude_code) =>
   ),
 );
 
-/** The design's "Routing, first match wins", line by line. Rule 7 also keeps an unknown rule 1 from being passed over. */
+/** The table "Who does a task" of docs/delegation.md, line by line: the first match wins. Rule 7 also keeps an unknown rule 1 from being passed over. */
 function oracle(said: Said, configured: boolean): string {
   const { needs_claude_code, preferred_ai, allow_delegation, complexity_hint } = said;
   const byHint = { low: "gpu", medium: "gemini", high: "claude-api", extreme: "local" };
@@ -72,7 +72,7 @@ describe("every combination of what a file can say", () => {
   test.each([
     { delegation: DELEGATION, name: "with delegation configured" },
     { delegation: null, name: "without delegation" },
-  ])("goes where the table of the design says, $name", ({ delegation }) => {
+  ])("goes where the table says, $name", ({ delegation }) => {
     const expected = everything.map((said) => ({ ...said, route: oracle(said, delegation !== null) }));
     const actual = everything.map((said) => ({ ...said, route: routeOf(said, delegation) }));
     expect(actual).toHaveLength(4 * 7 * 4 * 5);

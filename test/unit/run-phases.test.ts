@@ -1,7 +1,9 @@
 import { describe, expect, test } from "vitest";
 import type { RunEnd } from "../../src/core/outcome.ts";
 import type { HookEvent } from "../../src/workers/claude/hook-event.ts";
-import { afterEvent, afterLook, dueMs, type Look, type Need, type Phase } from "../../src/workers/claude/phase.ts";
+import type { Live, Look, Need, Phase, PhaseLimits } from "../../src/workers/claude/phase.ts";
+import { dueMs, isSettled } from "../../src/workers/claude/settling.ts";
+import { transition } from "../../src/workers/claude/transition.ts";
 
 const TAG = "[run kabcdefghi-1]";
 /** When the phase began, when the event came, and when the look was taken. */
@@ -10,6 +12,11 @@ const EVENT_AT = SINCE + 500;
 const HOUR = 3_600_000;
 const LIMITS = { promptTimeoutMs: 30_000, timeoutMs: 2 * HOUR, attentionTimeoutMs: HOUR };
 const QUESTION: Need = { kind: "question", waitingFor: "permission", stopped: null };
+
+const afterEvent = (phase: Phase, event: HookEvent, atMs: number, tag: string): Phase =>
+  transition(phase, { kind: "event", event, atMs }, { tag, limits: LIMITS });
+const afterLook = (phase: Phase, look: Look, limits: PhaseLimits): Phase =>
+  transition(phase, { kind: "look", look }, { tag: TAG, limits });
 
 const STOPPED = { name: "stopped", sinceMs: SINCE, message: "All green." } as const;
 
@@ -134,17 +141,16 @@ describe("a hook event", () => {
   );
 });
 
+/** A look at a living agent that tells nothing. */
+const LOOK: Look = {
+  ...{ atMs: SINCE, movedAtMs: SINCE, alive: true, exitCode: null, cancelled: false, typedIn: false },
+  ...{ status: null, statusSinceMs: 0, waitingFor: null },
+};
+
 describe("a look", () => {
   /** A look at a living agent that just moved, so many ms into the phase. */
   const living = (inPhaseMs: number, more: Partial<Look> = {}): Look => ({
-    atMs: SINCE + inPhaseMs,
-    alive: true,
-    exitCode: null,
-    status: null,
-    statusSinceMs: 0,
-    waitingFor: null,
-    movedAtMs: SINCE + inPhaseMs,
-    cancelled: false,
+    ...{ ...LOOK, atMs: SINCE + inPhaseMs, movedAtMs: SINCE + inPhaseMs },
     ...more,
   });
   const status = (name: Look["status"], inPhaseMs: number, more: Partial<Look> = {}) =>
@@ -180,8 +186,8 @@ describe("a look", () => {
     "busy for a moment": [status("busy", 1), "=", "=", "=", "=", "=", goesOn(1), goesOn(1)],
     "busy for an hour": [status("busy", HOUR), dialog(HOUR), untaken(HOUR), "=", "=", "=", goesOn(HOUR), goesOn(HOUR)],
     "with a background shell": [status("shell", 10_000), "=", "=", "=", "=", "=", goesOn(10_000), goesOn(10_000)],
-    "idle after 999 ms": [status("idle", 999), "=", "=", "=", "=", "=", "=", "="],
-    "idle after 1 s": [status("idle", 1_000), "=", "=", "=", finished(), "=", "=", "="],
+    "idle for 499 ms": [status("idle", 499), "=", "=", "=", "=", "=", "=", "="],
+    "idle for half a second": [status("idle", 500), "=", "=", "=", finished(), "=", "=", "="],
     "idle for 3 s": [status("idle", 3_000), "=", "=", "=", finished(), "=", "=", "="],
     "idle for more than 3 s": [
       status("idle", 3_001),
@@ -365,6 +371,29 @@ describe("a look", () => {
     expect(afterLook(again, status("idle", 6_000), LIMITS)).toEqual(finished(5_000));
   });
 
+  describe("at the end of an agent in whose session a person is typing", () => {
+    const MOST = 5 * 60_000;
+
+    test.each<[Look["status"], number, Phase]>([
+      ["idle", 1_000, STOPPED],
+      [null, 1_000, STOPPED],
+      ["idle", MOST - 1, STOPPED],
+      ["idle", MOST, finished()],
+      [null, MOST, finished()],
+    ])(
+      "puts it off for five minutes at most, and finds no silence in them: %s after %d ms",
+      (name, inPhaseMs, next) => {
+        const look = status(name, inPhaseMs, { typedIn: true, movedAtMs: SINCE });
+        expect(afterLook(STOPPED, look, { ...LIMITS, timeoutMs: 500 })).toEqual(next);
+      },
+    );
+
+    test("puts it off for nobody who has left, and for no agent that is gone", () => {
+      expect(afterLook(STOPPED, status("idle", 30_000), LIMITS)).toEqual(finished());
+      expect(afterLook(STOPPED, living(10, { typedIn: true, alive: false }), LIMITS)).toEqual(finished(10));
+    });
+  });
+
   describe("while something in the background is to wake the agent", () => {
     const background: Phase = { name: "background", sinceMs: SINCE };
 
@@ -399,21 +428,42 @@ describe("a look", () => {
   });
 });
 
-describe("time alone ends", () => {
+describe("time alone ends a stop", () => {
+  const silent: Live = { status: null, statusSinceMs: 0 };
+  const idle = (sinceMs: number): Live => ({ status: "idle", statusSinceMs: SINCE + sinceMs });
+  const busy: Live = { status: "busy", statusSinceMs: SINCE - 60_000 };
+
+  // How long after the stop it counts as the end, if nothing follows.
   test.each([
-    [0, 1_000],
-    [1, 999],
-    [999, 1],
-  ])("a stop, %d ms after it, in %d ms", (sinceMs, due) => {
-    expect(dueMs(PHASES.stopped, SINCE + sinceMs)).toBe(due);
+    ["without a status", silent, 1_000],
+    ["that came while the status was idle already", idle(-1), 1_000],
+    ["with the status idle at once", idle(0), 500],
+    ["with the status idle a moment later", idle(60), 560],
+    ["with the status idle only after a second and a half", idle(1_500), 2_000],
+  ])("%s", (_what, live, endsMs) => {
+    expect(isSettled(PHASES.stopped, live, SINCE + endsMs - 1)).toBe(false);
+    expect(isSettled(PHASES.stopped, live, SINCE + endsMs)).toBe(true);
+    expect(dueMs(PHASES.stopped, live, SINCE + endsMs - 1)).toBe(1);
+    // A look at once would never pause.
+    expect(dueMs(PHASES.stopped, live, SINCE + endsMs)).toBeNull();
+    const look = { ...LOOK, ...live };
+    expect(afterLook(STOPPED, { ...look, atMs: SINCE + endsMs - 1 }, LIMITS)).toBe(STOPPED);
+    expect(afterLook(STOPPED, { ...look, atMs: SINCE + endsMs }, LIMITS)).toMatchObject({ name: "ended" });
   });
 
-  test("a stop that has settled, yet is kept open by the agent's status, no more: a look at once would never pause", () => {
-    expect(dueMs(PHASES.stopped, SINCE + 60_000)).not.toBe(0);
+  test.each([
+    [idle(60), 60, 500],
+    [silent, 0, 100],
+    [busy, 0, 100],
+    [busy, 950, 50],
+    [busy, 1_000, null],
+  ])("is waited for as long as its status is known: %j, %d ms after it: %s", (live, sinceMs, due) => {
+    expect(dueMs(PHASES.stopped, live, SINCE + sinceMs)).toBe(due);
   });
 
   const { stopped: _, ...others } = PHASES;
-  test.each(Object.entries(others))("no other phase soon: %s", (_name, phase) => {
-    expect(dueMs(phase, SINCE)).toBeNull();
+  test.each(Object.entries(others))("and no other phase soon: %s", (_name, phase) => {
+    expect(dueMs(phase, idle(0), SINCE)).toBeNull();
+    expect(isSettled(phase, idle(0), SINCE + HOUR)).toBe(false);
   });
 });

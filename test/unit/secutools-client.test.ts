@@ -226,6 +226,38 @@ describe("the key", () => {
     expect(JSON.stringify(one)).not.toContain(KEY);
   });
 
+  const ECHOED = 'a/b+c=="d\\e<k';
+
+  test.each<[string, (text: string) => string]>([
+    ["as it is", (text) => text],
+    ["with slashes escaped, as PHP does", (text) => text.replaceAll("/", "\\/")],
+    ["with what HTML reads escaped, as Go does", (text) => text.replaceAll("<", "\\u003c")],
+    ["the same, as Gson does", (text) => text.replaceAll("=", "\\u003d").replaceAll("<", "\\u003C")],
+  ])("is taken out of all that the platform says, %s", async (_how, escaped) => {
+    const answer = (value: object) => escaped(JSON.stringify(value));
+    const server = await platform((response, index) => {
+      const said = `I was called with Bearer ${ECHOED}.`;
+      if (index === 0)
+        send(response, 200, answer({ ...JOB, result: said, model: said, error: { code: said, message: said } }));
+      else if (index === 1) send(response, 200, answer({ ...JOB, result: { [said]: [said] } }));
+      else if (index === 2) send(response, 200, answer({ ...JOB, status: said, [said]: said }));
+      else send(response, 400, answer({ error: { code: said, message: said } }));
+    });
+    const one = client(server.url, { apiKey: ECHOED });
+    const hidden = "I was called with Bearer [key].";
+    expect(await one.getJob("j1")).toMatchObject({
+      ...{ result: hidden, model: hidden, error: { code: hidden, message: hidden } },
+    });
+    expect(JSON.parse((await one.getJob("j1"))?.result ?? "")).toEqual({ [hidden]: [hidden] });
+    expect((await failure(one.getJob("j1"))).message).not.toContain(ECHOED);
+    expect((await failure(one.getJob("j1"))).message).toContain(`400 ${hidden}: ${hidden}`);
+  });
+
+  test("is no id of a job either", async () => {
+    const server = await platform((response) => send(response, 201, { id: KEY, status: "queued" }));
+    expect((await failure(client(server.url).submitJob(SUBMISSION, "k"))).code).toBe("SECUTOOLS_BAD_ANSWER");
+  });
+
   test.each(["", "two words", "line\n", "ключ"])("cannot be %j, which is not repeated", (apiKey) => {
     const make = () => new Secutools({ url: "http://127.0.0.1:9", apiKey, concurrency: 1 });
     expect(make).toThrow(expect.objectContaining({ code: "SECUTOOLS_NOT_CONFIGURED" }));

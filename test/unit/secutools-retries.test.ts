@@ -192,6 +192,39 @@ describe("waiting for a result", () => {
     expect(server.requests).toHaveLength(1);
   });
 
+  test.each<[string, Answer]>([
+    ["from the first question on", () => {}],
+    ["in mid-answer", (response) => void response.writeHead(200).write('{"id":')],
+    ["in a later question", (response, index) => void (index === 0 && send(response, 200, RUNNING))],
+  ])("takes no longer than it may when the platform hangs %s", async (_when, answer) => {
+    const server = await platform(answer);
+    const startedMs = performance.now();
+    const error = await failure(client(server.url).waitForResult("j1", { pollMs: 1, timeoutMs: 1_200 }));
+    expect(performance.now() - startedMs).toBeGreaterThanOrEqual(1_190);
+    // A question has 30 s for its headers and as much for the rest, unless said otherwise.
+    expect(performance.now() - startedMs).toBeLessThan(4_000);
+    expect(error).toMatchObject({
+      code: "SECUTOOLS_UNREACHABLE",
+      message: expect.stringMatching(/no answer within 1\d{3} ms$/),
+    });
+    await until("the request is cut", () => server.inFlight.now === 0);
+  });
+
+  test("gives its last question a second when the time is over", async () => {
+    const server = await platform((response, index) => {
+      if (index === 0) send(response, 200, RUNNING);
+      else setTimeout(() => send(response, 200, DONE), 300);
+    });
+    const job = await client(server.url).waitForResult("j1", { pollMs: LONG_MS, timeoutMs: 50 });
+    expect(job).toMatchObject(DONE);
+  });
+
+  test("may be for longer than a timer can count", async () => {
+    const server = await platform((response) => send(response, 200, DONE));
+    const job = await client(server.url).waitForResult("j1", { pollMs: 1, timeoutMs: 2 ** 32 });
+    expect(job).toMatchObject(DONE);
+  });
+
   test("gives up at once when it would have to wait beyond its end", async () => {
     const server = await platform((response) => send(response, 429, "", { "retry-after": "300" }));
     const wait = client(server.url).waitForResult("j1", { pollMs: 1, timeoutMs: LONG_MS });

@@ -88,6 +88,16 @@ describe("a prompt can ask for", () => {
     });
   });
 
+  test("jobs whose key is forgotten: the same submission is done twice, and the witness sees it", async () => {
+    const platform = await start();
+    const ids = [];
+    for (let tries = 0; tries < 4; tries += 1) ids.push(idOf(await submit(platform, "secutools: forget 2")));
+    expect(new Set(ids).size).toBe(3);
+    expect(ids[3]).toBe(ids[2]);
+    expect(platform.jobs().map(({ id }) => id)).toEqual(ids.slice(0, 3));
+    expect(platform.stats()).toMatchObject({ accepted: 3, replays: 1, duplicates: 2 });
+  });
+
   test("a refusal as too many requests, which says when to come back", async () => {
     const refused = await submit(await start(), "secutools: refuse 429");
     expect([refused.status, refused.headers.get("retry-after")]).toEqual([429, "1"]);

@@ -1,6 +1,8 @@
 import { beforeEach, describe, expect, test } from "vitest";
+import type { DelegationStatus } from "../../src/control/delegation-status.ts";
 import type { Status } from "../../src/control/status.ts";
 import { type Spent, type TaskEvent, TaskEvents } from "../../src/core/events.ts";
+import type { Decision } from "../../src/core/route.ts";
 import { LiveEvents } from "../../src/server/live-events.ts";
 import { LaunchTimes } from "../../src/server/metrics/launch-times.ts";
 import { Metrics } from "../../src/server/metrics.ts";
@@ -26,6 +28,7 @@ const STATUS: Status = {
   },
   delegation: {
     ...{ configured: true, active: 5, submitted: 9, completed: 3, failed: 1, cancelled: 0, fallback: 2, ticks: 7 },
+    ticked_at: "2026-01-01T00:00:12.500Z",
     cost_usd: { gpu: 0.5, gemini: 0, "claude-api": 1.25 },
   },
 };
@@ -40,7 +43,13 @@ beforeEach(() => {
   events = new LiveEvents({ tasks, onError: (error) => errors.push(error) });
 });
 
-const known = { status: async () => STATUS, sessions: async () => [] };
+const JOB = {
+  ...{ id: "a", project: "site", task: "far.md", reason: "preferred_ai is gpu", remote_id: "job-1" },
+  provider: "gpu",
+  ...{ submitted_at: "2025-12-31T23:59:10.000Z", age_ms: 50_000 },
+} as const;
+const DELEGATION: DelegationStatus = { ...STATUS.delegation, jobs: [JOB, { ...JOB, id: "b", age_ms: 10_000 }] };
+const known = { status: async () => STATUS, delegationStatus: async () => DELEGATION, sessions: async () => [] };
 const never = async () => await new Promise<never>(() => {});
 const failed = async () => await Promise.reject(new Error("away"));
 
@@ -96,7 +105,10 @@ describe("a scrape", () => {
       'delegation_cost_usd_total{provider="gemini"} 0',
       'delegation_cost_usd_total{provider="claude-api"} 1.25',
     ]);
-    expect(await lines(metrics, "reaper")).toEqual(["reaper_ticks_total 7"]);
+    expect(await lines(metrics, "reaper")).toEqual([
+      "reaper_ticks_total 7",
+      "reaper_last_tick_timestamp_seconds 1767225612.5",
+    ]);
   });
 
   test("shows runs that wait for a person, and those that are silent", async () => {
@@ -108,11 +120,22 @@ describe("a scrape", () => {
       { ...run, phase: "attention", stale: false },
       { ...run, phase: "running", stale: true },
       { ...run, phase: "running", stale: true },
-      { ...run, phase: "running", stale: false },
+      { ...run, phase: "running", stale: false, started_at: "2025-12-31T23:58:30.000Z" },
     ];
     const metrics = new Metrics({ controls: { ...known, status: async () => ({ ...STATUS, runs }) }, events });
     expect(await lines(metrics, "runs_needing")).toEqual(["runs_needing_attention 1"]);
     expect(await lines(metrics, "runs_stale")).toEqual(["runs_stale 2"]);
+    expect(await lines(metrics, "oldest_running")).toEqual(["oldest_running_seconds 90"]);
+  });
+
+  test("shows for how long the oldest has been with the platform, and zeros where there is nothing", async () => {
+    const metrics = new Metrics({ controls: known, events });
+    expect(await lines(metrics, "oldest_delegated")).toEqual(["oldest_delegated_seconds 50"]);
+    const none = async () => ({ ...DELEGATION, ticked_at: null, jobs: [] });
+    const idle = new Metrics({ controls: { ...known, delegationStatus: none }, events });
+    expect(await lines(idle, "oldest_delegated")).toEqual(["oldest_delegated_seconds 0"]);
+    expect(await lines(idle, "oldest_running")).toEqual(["oldest_running_seconds 0"]);
+    expect(await lines(idle, "reaper_last")).toEqual(["reaper_last_tick_timestamp_seconds 0"]);
   });
 
   test("shows the same however often it is asked, and two at once", async () => {
@@ -139,6 +162,7 @@ describe("a scrape while something is away", () => {
   ])("tells what is known, and leaves out the rest: %s", async (_what, controls, sessions) => {
     let isAway = false;
     const parts = {
+      ...known,
       status: async () => (isAway ? await controls.status() : STATUS),
       sessions: async () => await controls.sessions(),
     };
@@ -147,7 +171,7 @@ describe("a scrape while something is away", () => {
     tasks.emit({ task, id: "a", type: "updated" });
     isAway = true;
     expect(await lines(metrics, "known")).toEqual(['known{part="status"} 0', `known{part="sessions"} ${sessions}`]);
-    for (const name of ["jobs", "oldest", "held", "delegat", "runs_needing", "runs_stale"])
+    for (const name of ["jobs", "oldest", "held", "delegat", "runs_needing", "runs_stale", "reaper"])
       expect(await lines(metrics, name)).toEqual([]);
     const idle = sessions === 0 ? [] : ['sessions{state="idle"} 1'];
     expect(await lines(metrics, 'sessions{state="idle"')).toEqual(idle);
@@ -160,9 +184,10 @@ describe("a scrape while something is away", () => {
 const SESSION = { name: "s1", state: "idle", attach: "tmux attach", run: null } as const;
 
 describe("what happens", () => {
-  const done = (by: string, spent: Partial<Spent> = {}, project = task.project) =>
+  const LOCAL: Decision = { route: "local", reason: "allow_delegation is not true" };
+  const done = (by: string, spent: Partial<Spent> = {}, project = task.project, decision: Decision = LOCAL) =>
     tasks.emit({
-      ...{ task: { project, name: "x.md" }, id: "a", type: "done", by, path: "/p" },
+      ...{ task: { project, name: "x.md" }, id: "a", type: "done", decision, by, path: "/p" },
       spent: { ...NOTHING, ...spent },
     });
 
@@ -170,15 +195,24 @@ describe("what happens", () => {
     const metrics = new Metrics({ controls: known, events });
     done("ccl-auto-11");
     done("ccl-auto-12");
-    done("gemini");
-    tasks.emit({ task, id: "b", type: "failed", by: "gpu", path: "/p", reason: "", spent: NOTHING });
+    done("gemini", {}, task.project, { route: "delegated", provider: "gemini", reason: "no complexity_hint" });
+    const decision = { route: "delegated", provider: "gpu", reason: "preferred_ai is gpu" } as const;
+    tasks.emit({ task, id: "b", type: "failed", decision, by: "gpu", path: "/p", reason: "", spent: NOTHING });
     tasks.emit({ task, id: "c", type: "retrying", session: "s", reason: "", delayMs: 1 });
     tasks.emit({ task, id: "c", type: "held", session: "s", reason: "", untilMs: 1 });
+    tasks.emit({ task, id: "d", type: "recovered", from: "build-2" });
+    tasks.emit({ task, id: "d", type: "cancelled", byCommand: true, decision: LOCAL });
+    tasks.emit({ task, id: "e", type: "cancelled", byCommand: true, decision });
+    // It only waited.
+    tasks.emit({ task, id: "f", type: "cancelled", byCommand: true, decision: null });
     expect((await lines(metrics, "runs_total")).sort()).toEqual([
+      'runs_total{outcome="cancelled",route="delegated"} 1',
+      'runs_total{outcome="cancelled",route="local"} 1',
       'runs_total{outcome="done",route="delegated"} 1',
       'runs_total{outcome="done",route="local"} 2',
       'runs_total{outcome="failed",route="delegated"} 1',
       'runs_total{outcome="held",route="local"} 1',
+      'runs_total{outcome="recovered",route="local"} 1',
       'runs_total{outcome="retried",route="local"} 1',
     ]);
     expect(await lines(metrics, 'task_events_total{type="done"}')).toEqual(['task_events_total{type="done"} 3']);

@@ -15,8 +15,9 @@ import { join } from "node:path";
 import { beforeEach, describe, expect, onTestFinished, test } from "vitest";
 import type { TaskFile } from "../../src/core/task.ts";
 import { fingerprint, sight } from "../../src/ledger/completeness.ts";
+import { findShelved } from "../../src/ledger/find-shelved.ts";
 import { type Marker, writeMarker } from "../../src/ledger/marker.ts";
-import { findShelved, type RunFooter } from "../../src/ledger/shelve.ts";
+import type { RunFooter } from "../../src/ledger/shelve.ts";
 import { clearAway, shelveDelegated } from "../../src/ledger/shelve-delegated.ts";
 import { until } from "../helpers/until.ts";
 

@@ -20,6 +20,7 @@ const QUIET: Status = {
   delegation: {
     configured: false,
     ...{ active: 0, submitted: 0, completed: 0, failed: 0, cancelled: 0, fallback: 0, ticks: 7 },
+    ticked_at: AT,
     cost_usd: { gpu: 0, gemini: 0, "claude-api": 0 },
   },
 };

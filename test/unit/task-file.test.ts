@@ -46,7 +46,7 @@ function reasonOf(task: ParsedTask): string {
 }
 
 describe("a task file", () => {
-  test("of the design's contract is read as it says", () => {
+  test("with every key is read as it says", () => {
     expect(parse(FULL)).toEqual({
       ok: true,
       header: FULL_HEADER,

@@ -49,7 +49,7 @@ const RUN: LiveRun = {
     ...{ session: "ccl-auto-12", model: "sonnet", claudeSession: "0b54e6a2-4b6f-4c8e-9a57-0d6f0f3a1c22" },
     ...{ resumed: false, attempt: 2, promptHash: "", timeoutMs: 1, preparedAtMs: AT, state: { name: "prepared" } },
   },
-  progress: { phase: { name: "running", sinceMs: AT }, movedAtMs: AT, submitted: true, lookedAtMs: AT },
+  progress: { phase: { name: "running", sinceMs: AT }, movedAtMs: AT, submitted: true, lookedAtMs: AT, dueMs: null },
 };
 
 describe("the state of a job", () => {

@@ -5,7 +5,7 @@ import { beforeEach, describe, expect, onTestFinished, test } from "vitest";
 import { signal } from "../../src/workers/process.ts";
 import { type Pane, Tmux } from "../../src/workers/tmux/tmux.ts";
 
-const PANE = "%3|4711|0|1|1|0|1795000000||ccl-auto-11|sh";
+const PANE = "%3|4711|0|1|1|0|1795000000|||ccl-auto-11|sh";
 const pane: Pane = {
   session: "ccl-auto-11",
   id: "%3",
@@ -15,6 +15,7 @@ const pane: Pane = {
   run: null,
   command: "sh",
   typedAtMs: null,
+  coolsUntilMs: 0,
 };
 
 let dir: string;
@@ -38,8 +39,9 @@ function keeper(): () => string[] {
 }
 
 test("panes come as tmux tells them", async () => {
-  program(`echo '${PANE}'\necho '%4|4712|1|1|2|1|1795000000|k-1|a|b|c'`);
-  const other = { dead: true, alone: false, run: "k-1", session: "a", command: "b|c", typedAtMs: 1_795_000_000_000 };
+  program(`echo '${PANE}'\necho '%4|4712|1|1|2|1|1795000000|k-1|1795000300000|a|b|c'`);
+  const times = { typedAtMs: 1_795_000_000_000, coolsUntilMs: 1_795_000_300_000 };
+  const other = { dead: true, alone: false, run: "k-1", session: "a", command: "b|c", ...times };
   expect(await tmux.listPanes()).toEqual([pane, { ...other, id: "%4", pid: 4712 }]);
 });
 
@@ -95,7 +97,7 @@ describe("a command that fails", () => {
     async (words) => {
       program(`echo '${words}' >&2\nexit 1`);
       expect(await tmux.listPanes()).toEqual([]);
-      await expect(tmux.giveBack(pane)).resolves.toBeUndefined();
+      await expect(tmux.giveBack(pane, 0)).resolves.toBeUndefined();
     },
   );
 });

@@ -65,7 +65,8 @@ function watch(more: Partial<WatchedRun> = {}, signal = new AbortController().si
   onTestFinished(() => abort.abort());
   const files = new RunFiles(store, record.id);
   const onPhase = (phase: Phase) => void phases.push(phase.name);
-  const parts = { store, files, absence: new Absence(), limits: LIMITS };
+  const isTypedIn = async () => false;
+  const parts = { store, files, absence: new Absence(), limits: LIMITS, isTypedIn };
   const run: WatchedRun = { record, launchedAtMs: LAUNCHED_AT, ...parts, onPhase, onLook: () => {}, ...more };
   return watchRun(run, AbortSignal.any([signal, abort.signal]));
 }
@@ -121,6 +122,70 @@ test("an agent that left an exit code and no Stop has crashed", async () => {
 test("a watch that is called off lets the run go on", async () => {
   expect(await watch({}, AbortSignal.abort())).toBeNull();
   expect(phases).toEqual([]);
+});
+
+describe("an event that was kept twice", () => {
+  const submit = (prompt_id: string, prompt: string) => ({ hook_event_name: "UserPromptSubmit", prompt_id, prompt });
+  const stop = (prompt_id: string, more: object) => ({ hook_event_name: "Stop", prompt_id, ...more });
+  const start = { hook_event_name: "SessionStart", source: "startup" };
+  const ours = submit("p1", "[run kabcdefghi-1]\nDo it.");
+  const rests = stop("p1", { last_assistant_message: "I wait.", background_tasks: [{ id: "b1" }] });
+  const woken = submit("p2", "<task-notification>…");
+  const done = stop("p2", { last_assistant_message: "Done." });
+  const whole = [start, ours, rests, woken, done];
+
+  /** How a run stands after these events, once they have settled. */
+  async function standing(events: readonly object[]): Promise<Phase> {
+    for (const [index, event] of events.entries()) keep(String(index), LAUNCHED_AT + index, event);
+    vi.spyOn(Date, "now").mockReturnValue(LAUNCHED_AT + events.length + SETTLE_MS);
+    const { phase } = await new Promise<Progress>((resolve) => void watch({ onLook: resolve }));
+    return phase;
+  }
+
+  const twice = whole.flatMap((event, index) =>
+    whole.slice(index).map((_, later) => ({
+      what: `${event.hook_event_name} ${index} after ${index + later}`,
+      events: whole.toSpliced(index + later + 1, 0, event),
+    })),
+  );
+  test.each(twice)("changes nothing: $what", async ({ events }) => {
+    expect(await standing(events)).toMatchObject({ name: "ended", end: { kind: "finished", message: "Done." } });
+  });
+
+  test("is none where a turn stops once more, as another hook can make it go on", async () => {
+    const events = [start, ours, rests, { ...done, prompt_id: "p1" }];
+    expect(await standing(events)).toMatchObject({ name: "ended", end: { kind: "finished", message: "Done." } });
+  });
+
+  test("is not known as one without the id of its prompt", async () => {
+    const events = [start, ours, { ...done, prompt_id: undefined }, { ...woken, prompt_id: undefined }];
+    expect(await standing(events)).toMatchObject({ name: "running" });
+  });
+});
+
+describe("the end of an agent that has stopped", () => {
+  test("is put off while a person is typing in its session, and who goes on with it is seen", async () => {
+    keepWholeRun();
+    const looks: Progress[] = [];
+    let typing = true;
+    vi.spyOn(Date, "now").mockReturnValue(STOPPED_AT + 2 * SETTLE_MS);
+    const ended = watch({ isTypedIn: async () => typing, onLook: (progress) => void looks.push(progress) });
+    await until("it was looked at", () => looks.length > 0);
+    expect(looks.at(-1)?.phase.name).toBe("stopped");
+    keep("11", STOPPED_AT + 2 * SETTLE_MS, { hook_event_name: "UserPromptSubmit", prompt: "And now?" });
+    await until("it goes on", () => looks.at(-1)?.phase.name === "running");
+    typing = false;
+    keep("12", STOPPED_AT + SETTLE_MS, { hook_event_name: "Stop", last_assistant_message: "Now, too." });
+    expect(await ended).toMatchObject({ end: { kind: "finished", message: "Now, too." } });
+  });
+
+  test("asks nobody whether a person is typing before it has settled", async () => {
+    keep("1", LAUNCHED_AT + 10, { hook_event_name: "SessionStart", source: "startup" });
+    vi.spyOn(Date, "now").mockReturnValue(LAUNCHED_AT + 20);
+    const isTypedIn = vi.fn(async () => true);
+    await new Promise<Progress>((resolve) => void watch({ isTypedIn, onLook: resolve }));
+    expect(isTypedIn).not.toHaveBeenCalled();
+  });
 });
 
 describe("a clock that is set while an agent works", () => {

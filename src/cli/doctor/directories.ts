@@ -3,10 +3,10 @@ import { join } from "node:path";
 import type { Config } from "../../config/config.ts";
 import { messageOf } from "../../core/errors.ts";
 import { daemonSocket } from "../../host.ts";
-import { inboxDir, QUEUE_DIR } from "../../ledger/layout.ts";
+import { inboxDir, QUEUE_DIR, SHELVES, shelfDir } from "../../ledger/layout.ts";
 import { listProjects } from "../../producers/projects.ts";
 import { type Finding, ok, problem, warning } from "./check.ts";
-import { nearestExisting } from "./nearest.ts";
+import { isThere, nearestExisting } from "./nearest.ts";
 
 const OTHERS = 0o077;
 
@@ -32,7 +32,7 @@ export async function lookAtProjects({ projectsDir, dedicated }: Config): Promis
   const listed = dedicated.map(({ project }) => project);
   const folders = await Promise.all([...listed, ...(projectsDir === null ? [] : [projectsDir])].map(lookAtFolder));
   const projects = await listProjects({ projectsDir, listed });
-  const inboxes = (await Promise.all(projects.map(lookAtInbox))).filter((finding) => finding !== null);
+  const inboxes = (await Promise.all(projects.map(lookAtInbox))).flat();
   const bad = inboxes.filter(({ level }) => level !== "ok");
   const good = inboxes.length - bad.length;
   const none = warning("no project has an inbox", `mkdir -p PROJECT/${QUEUE_DIR}/inbox`);
@@ -53,19 +53,18 @@ async function lookAtFolder(path: string): Promise<Finding | null> {
   return isFolder ? null : problem(`${path} is no directory`, "make it, or correct the configuration");
 }
 
-/** Null for a project without an inbox: it has not asked for anything. */
-async function lookAtInbox(project: string): Promise<Finding | null> {
+/** Nothing for a project without an inbox: it has not asked for anything. */
+async function lookAtInbox(project: string): Promise<Finding[]> {
   const inbox = inboxDir(project);
-  const isThere = await access(inbox).then(
-    () => true,
-    () => false,
-  );
-  if (!isThere) return null;
-  for (const folder of [inbox, join(project, QUEUE_DIR)]) {
-    const trouble = await troubleWith(folder);
-    if (trouble !== null) return problem(`${folder} ${trouble}`, "tasks are moved in it: give it to the daemon's user");
+  if (!(await isThere(inbox))) return [];
+  const bad: Finding[] = [];
+  for (const folder of [inbox, join(project, QUEUE_DIR), ...SHELVES.map((shelf) => shelfDir(project, shelf))]) {
+    // done/ and failed/ are made with their first task.
+    const trouble = (await isThere(folder)) ? await troubleWith(folder) : null;
+    if (trouble !== null)
+      bad.push(problem(`${folder} ${trouble}`, "tasks are moved in it: give it to the daemon's user"));
   }
-  return ok(inbox);
+  return bad.length > 0 ? bad : [ok(inbox)];
 }
 
 /** Why files cannot be made and moved in a directory, null when they can. */

@@ -1,5 +1,6 @@
-import { statfs } from "node:fs/promises";
+import { stat, statfs } from "node:fs/promises";
 import type { Config } from "../../config/config.ts";
+import { listProjects } from "../../producers/projects.ts";
 import { type Finding, ok, problem, warning } from "./check.ts";
 import { nearestExisting } from "./nearest.ts";
 
@@ -9,10 +10,16 @@ const EMPTY_BYTES = 100 * MEBIBYTE;
 const LOW_FILES = 10_000;
 const MEND = "free some space: without it, results cannot be written";
 
-/** The room on the disks that the queue writes to. */
-export async function lookAtDisk({ stateDir, projectsDir }: Config): Promise<Finding[]> {
-  const paths = await Promise.all([stateDir, ...(projectsDir === null ? [] : [projectsDir])].map(nearestExisting));
-  return await Promise.all([...new Set(paths)].map(room));
+/** The room on the disks that the queue writes to, each named by the first place on it. */
+export async function lookAtDisk({ stateDir, projectsDir, dedicated }: Config): Promise<Finding[]> {
+  const projects = await listProjects({ projectsDir, listed: dedicated.map(({ project }) => project) });
+  const disks = new Map<number, string>();
+  for (const place of [stateDir, ...(projectsDir === null ? [] : [projectsDir]), ...projects]) {
+    const path = await nearestExisting(place);
+    const { dev } = await stat(path);
+    if (!disks.has(dev)) disks.set(dev, path);
+  }
+  return await Promise.all([...disks.values()].map(room));
 }
 
 async function room(path: string): Promise<Finding> {

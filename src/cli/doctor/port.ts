@@ -1,3 +1,4 @@
+import { z } from "zod";
 import type { Config } from "../../config/config.ts";
 import { QueueError } from "../../core/errors.ts";
 import { parseJson } from "../../core/json.ts";
@@ -6,6 +7,8 @@ import { type Finding, ok, problem } from "./check.ts";
 
 const TIMEOUT_MS = 2_000;
 const ANY_ADDRESS: Readonly<Record<string, string>> = { "0.0.0.0": "127.0.0.1", "::": "::1" };
+/** What a ccl-queue says of itself to everyone, also while it starts. */
+const ours = z.union([z.object({ name: z.literal("ccl-queue") }), z.object({ code: z.literal("DAEMON_STARTING") })]);
 
 /** Whether the daemon's server can listen where it should, or does. */
 export async function lookAtPort({ server: { host, port, token } }: Config): Promise<Finding[]> {
@@ -29,8 +32,7 @@ async function isOurs(host: string, port: number): Promise<boolean> {
   const url = `http://${address.includes(":") ? `[${address}]` : address}:${port}/healthz`;
   try {
     const answer = await fetch(url, { signal: AbortSignal.timeout(TIMEOUT_MS) });
-    const body = parseJson(await answer.text());
-    return typeof body === "object" && body !== null && ("status" in body || "code" in body);
+    return ours.safeParse(parseJson(await answer.text())).success;
   } catch {
     return false;
   }

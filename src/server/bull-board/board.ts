@@ -5,7 +5,6 @@ import { type Problem, problemOf } from "../problem.ts";
 import { isChange } from "../request.ts";
 import { type BoardQueue, isForLooking } from "./board-queue.ts";
 import { refused, retryFailed, retryJob } from "./commands.ts";
-import { BOARD_PATH, createPages } from "./pages.ts";
 
 export interface BoardOptions {
   readonly controls: Pick<Controls, "retry">;
@@ -25,7 +24,7 @@ const REFUSALS: readonly (readonly [route: RegExp, hint: string])[] = [
 ];
 
 /**
- * Bull Board, to be mounted at {@link BOARD_PATH}. None of its own handlers that change something can be reached: what
+ * Bull Board, to be mounted at BOARD_PATH. None of its own handlers that change something can be reached: what
  * is not listed here is refused, what later versions bring included.
  */
 export function createBoard({ controls, queues, readOnly, onError }: BoardOptions): Hono {
@@ -37,6 +36,8 @@ export function createBoard({ controls, queues, readOnly, onError }: BoardOption
   };
   const id = (context: Context) => context.req.param("id") ?? "";
   let pages: Hono | null = null;
+  // Not loaded before somebody looks, as most never do.
+  const load = async () => (await import("./pages.ts")).createPages(queues.open(), readOnly);
 
   if (readOnly) board.use(readOnlyMode);
   board.put("/api/queues/:queue/retry/failed", async (context) =>
@@ -53,7 +54,7 @@ export function createBoard({ controls, queues, readOnly, onError }: BoardOption
   });
   board.all("*", async (context) => {
     if (isChange(context)) throw refusal(context);
-    pages ??= createPages(queues.open(), readOnly);
+    pages ??= await load();
     const answer = await pages.fetch(context.req.raw);
     return answer.status === 404 && !isJson(answer) ? await context.notFound() : answer;
   });

@@ -5,10 +5,8 @@ import { QueueError } from "../../core/errors.ts";
 import { adapterOf } from "./adapters.ts";
 import type { BoardQueue } from "./board-queue.ts";
 import { HIDE_REFUSED } from "./hide-refused.ts";
+import { BOARD_PATH } from "./path.ts";
 import { staticFile } from "./static-files.ts";
-
-/** Where Bull Board lies; its pages and its scripts know. */
-export const BOARD_PATH = "/queues";
 
 /** The most jobs a page, as Bull Board's own settings have it. */
 const MAX_JOBS = 300;

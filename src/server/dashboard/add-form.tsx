@@ -2,24 +2,29 @@ import { PRIORITIES } from "../../core/task.ts";
 import type { Trouble } from "./trouble.tsx";
 import { TroubleNote } from "./trouble.tsx";
 
-/** What somebody has typed, and what was wrong with it. */
+/** What stands in the form already, and what was wrong with it. */
 export interface Typed {
   readonly project: string;
   readonly priority: string;
   readonly text: string;
-  readonly trouble: Trouble;
+  readonly trouble: Trouble | null;
 }
 
-/** Where a task is written. `typed` = what comes back because it could not be added. */
+/** Where a task is written. `typed` = what comes back because it could not be added, or what a task's page begins. */
 export function AddForm({ projects, typed }: { projects: readonly string[]; typed: Typed | null }) {
   return (
     <section id="add" class="panel" aria-labelledby="add-title">
       <h2 id="add-title">Add a task</h2>
-      {typed !== null && <TroubleNote trouble={typed.trouble} />}
+      {typed !== null && typed.trouble !== null && <TroubleNote trouble={typed.trouble} />}
       <form method="post" action="/tasks" class="add">
         <label>
           <span>Project</span>
           <select name="project" required>
+            {typed !== null && !projects.includes(typed.project) && (
+              <option value="" selected>
+                choose one
+              </option>
+            )}
             {projects.map((project) => (
               <option value={project} selected={typed?.project === project}>
                 {nameOf(project, projects)}

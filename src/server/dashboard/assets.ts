@@ -18,17 +18,25 @@ const FILES = [
     type: "text/css; charset=utf-8",
     text: compact(STYLES.map((part) => read(`styles/${part}.css`))),
   },
-  { name: "dashboard.js", type: SCRIPT, text: read("dashboard.js") },
-  { name: "live.js", type: SCRIPT, text: read("live.js") },
+  { name: "dashboard.js", type: SCRIPT, text: withoutComments(read("dashboard.js")) },
+  { name: "live.js", type: SCRIPT, text: withoutComments(read("live.js")) },
   { name: "icon.svg", type: "image/svg+xml", text: read("icon.svg") },
 ];
 
-/** One style sheet without comments and indentation. */
+/** One style sheet without comments, indentation and most of its line breaks. */
 function compact(styles: readonly string[]): string {
   return styles
     .join("")
     .replaceAll(/\/\*[\s\S]*?\*\//g, "")
-    .replaceAll(/\s*\n\s*/g, "\n");
+    .replaceAll(/\s*\n\s*/g, "\n")
+    .replaceAll(/ \{\n/g, "{")
+    .replaceAll(/;\n\}\n/g, "}")
+    .replaceAll(/([;,])\n/g, "$1");
+}
+
+/** A script without indentation, and the comments that stand on a line of their own. */
+function withoutComments(script: string): string {
+  return script.replaceAll(/^\s*(?:\/\/.*|\/\*\*.*\*\/)?\n/gm, "").replaceAll(/^\s+/gm, "");
 }
 
 /** Stands in every address, so that browsers may keep a file for good and still take the next release's. */

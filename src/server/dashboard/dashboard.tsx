@@ -49,7 +49,7 @@ export function createDashboard(options: DashboardOptions): Dashboard {
   const live = new LivePages(options);
   const parts = new Pages(options, live);
   pages.route("/", assetRoutes());
-  pages.get("/", async (context) => await parts.overview(context, null));
+  pages.get("/", async (context) => await parts.overview(context, await parts.begun(context)));
   pages.get("/live", (context) => live.stream(context));
   pages.get("/tasks", async (context) => await parts.list(context));
   pages.get("/tasks/:task", async (context) => await parts.task(context, context.req.param("task")));
@@ -85,7 +85,16 @@ class Pages {
     this.#live = live;
   }
 
-  /** `typed` = a task that could not be added. */
+  /** The form as a task's page begins it: for its project, or with its prompt, too. */
+  async begun(context: Context): Promise<Typed | null> {
+    const { project, like } = context.req.query();
+    const filled = { priority: "", text: "", trouble: null };
+    if (like === undefined) return project === undefined ? null : { ...filled, project };
+    const task = await this.#options.controls.task(like);
+    return { ...filled, project: task.project, text: task.prompt ?? "" };
+  }
+
+  /** `typed` = what stands in the form. */
   async overview(context: Context, typed: Typed | null): Promise<Response> {
     const frame = this.#frame(context);
     const maxAgeMs = frame.flash === null ? MAX_AGE_MS : 0;
@@ -96,7 +105,7 @@ class Pages {
     const page = (
       <OverviewPage frame={frame} overview={data} live={this.#live.url(version)} projects={projects} typed={typed} />
     );
-    return await context.html(page, typed === null ? 200 : 422);
+    return await context.html(page, typed?.trouble ? 422 : 200);
   }
 
   async task(context: Context, text: string): Promise<Response> {

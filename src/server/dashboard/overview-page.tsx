@@ -4,7 +4,7 @@ import { HistoryPlot } from "./history-plot.tsx";
 import { type Frame, Layout } from "./layout.tsx";
 import { type Fragment, fragment } from "./live-view.ts";
 import { OtherHosts } from "./other-hosts.tsx";
-import { Attention, cardId, SessionCard, SessionCards } from "./session-cards.tsx";
+import { Attention, cardId, SessionCard, SessionCards, screenBytes } from "./session-cards.tsx";
 import { HoldBanner, StatusStrip } from "./status-strip.tsx";
 import { Delayed, Delegated, Finished, Waiting } from "./task-rows.tsx";
 
@@ -47,12 +47,13 @@ export function OverviewPage({ frame, overview, live, projects, typed }: Overvie
 export function overviewFragments(overview: Overview, readOnly: boolean): Fragment[] {
   const { sessions, waiting, delayed, finished, status } = overview;
   const nowMs = Date.parse(status.at);
+  const bytes = screenBytes(sessions);
   return [
     fragment("strip", <StatusStrip overview={overview} readOnly={readOnly} />),
     fragment("hold", <HoldBanner overview={overview} readOnly={readOnly} />),
     fragment("attention", <Attention sessions={sessions} nowMs={nowMs} />),
     ...sessions.map((session, index) =>
-      fragment(cardId(index), <SessionCard session={session} index={index} nowMs={nowMs} />),
+      fragment(cardId(index), <SessionCard session={session} index={index} bytes={bytes} nowMs={nowMs} />),
     ),
     fragment("waiting", <Waiting some={waiting} nowMs={nowMs} />),
     fragment("delayed", <Delayed some={delayed} nowMs={nowMs} />),

@@ -1,6 +1,8 @@
 import type { SESSION_STATES } from "../../control/session-view.ts";
 import type { TaskView } from "../../control/task-view.ts";
+import { notableReason } from "../../core/route.ts";
 import type { Priority, TaskState } from "../../core/task.ts";
+import { shortened } from "./cut.ts";
 import { coarse, fine } from "./words.ts";
 
 /** What a state is shown as: a picture (of dashboard.css), and a tone, which is a colour. The word itself stands beside it. */
@@ -89,14 +91,21 @@ export function taskUrl(id: string): string {
   return `/tasks/${encodeURIComponent(id)}`;
 }
 
+/** What a list shows of a title, a name or a reason; the task's own page has all of it. */
+const TITLE_COLUMNS = 120;
+export const REASON_COLUMNS = 80;
+export const FILE_COLUMNS = 60;
+
 /** A task by its title or its file, and its project: each in its own direction, as a stranger wrote it. */
-export function TaskLink({ task }: { task: Pick<TaskView, "id" | "task" | "title"> }) {
+export function TaskLink({ task }: { task: Pick<TaskView, "id" | "task" | "title" | "route" | "reason"> }) {
+  const reason = notableReason(task);
   return (
     <span class="task">
       <a href={taskUrl(task.id)}>
-        <bdi>{task.title ?? task.task}</bdi>
+        <bdi>{shortened(task.title ?? task.task, TITLE_COLUMNS)}</bdi>
       </a>
-      {task.title !== null && <bdi class="file">{task.task}</bdi>}
+      {task.title !== null && <bdi class="file">{shortened(task.task, FILE_COLUMNS)}</bdi>}
+      {reason !== null && <small class="reason">{shortened(reason, REASON_COLUMNS)}</small>}
     </span>
   );
 }

@@ -1,11 +1,13 @@
 import { readAnsi, type Segment } from "./ansi.ts";
+import { cardLines } from "./cut.ts";
 
-/** The last lines of a pane, in its colours; what is wider than its place is cut off. `about` = what it shows. */
-export function Screen({ text, lines, about }: { text: string; lines: number; about: string }) {
+/** The last lines of a pane, in its colours as far as the bytes go. `about` = what it shows. */
+export function Screen(props: { text: string; lines: number; bytes: number; about: string }) {
+  const { text, lines, bytes, about } = props;
   return (
     <pre class="screen" role="img" aria-label={about}>
       <code>
-        <Lines lines={readAnsi(text).slice(-lines)} />
+        <Lines lines={cardLines(text, { lines, bytes })} />
       </code>
     </pre>
   );
@@ -27,7 +29,7 @@ function Lines({ lines }: { lines: readonly (readonly Segment[])[] }) {
     <>
       {lines.map((line, index) => [
         index === 0 ? "" : "\n",
-        ...line.map(({ text, classes }) => (classes === "" ? text : <span class={classes}>{text}</span>)),
+        ...line.map(({ text, classes }) => (classes === "" ? text : <b class={classes}>{text}</b>)),
       ])}
     </>
   );

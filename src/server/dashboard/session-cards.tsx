@@ -1,12 +1,15 @@
 import type { Overview } from "../../control/overview.ts";
 import type { RunView } from "../../control/session-view.ts";
-import { ATTENTION, Badge, Command, Elapsed, SessionBadge, taskUrl } from "./parts.tsx";
+import { shortened } from "./cut.ts";
+import { ATTENTION, Badge, Command, Elapsed, FILE_COLUMNS, REASON_COLUMNS, SessionBadge, taskUrl } from "./parts.tsx";
 import { Screen } from "./screen.tsx";
 import { coarse } from "./words.ts";
 
 type Session = Overview["sessions"][number];
 
 const CARD_LINES = 8;
+/** What all screens together may cost, of the 100 KB that a first visit may. */
+const SCREENS_BYTES = 14_000;
 
 /** Every session, always at the same place. */
 export function SessionCards({ sessions, nowMs }: { sessions: readonly Session[]; nowMs: number }) {
@@ -16,7 +19,7 @@ export function SessionCards({ sessions, nowMs }: { sessions: readonly Session[]
       {sessions.length === 0 && <p class="empty">The pool has no sessions.</p>}
       <ul class="cards">
         {sessions.map((session, index) => (
-          <SessionCard session={session} index={index} nowMs={nowMs} />
+          <SessionCard session={session} index={index} bytes={screenBytes(sessions)} nowMs={nowMs} />
         ))}
       </ul>
     </section>
@@ -27,7 +30,13 @@ export function cardId(index: number): string {
   return `s${index}`;
 }
 
-export function SessionCard({ session, index, nowMs }: { session: Session; index: number; nowMs: number }) {
+/** How many bytes each card has for its screen. */
+export function screenBytes(sessions: readonly Session[]): number {
+  return Math.floor(SCREENS_BYTES / Math.max(1, sessions.filter(({ run }) => run !== null).length));
+}
+
+export function SessionCard(props: { session: Session; index: number; bytes: number; nowMs: number }) {
+  const { session, index, bytes, nowMs } = props;
   const { name, run, state, attach, screen } = session;
   const needs = run !== null && (run.phase === "attention" || run.stale);
   return (
@@ -38,7 +47,7 @@ export function SessionCard({ session, index, nowMs }: { session: Session; index
         {run !== null && <Elapsed since={run.started_at} nowMs={nowMs} exact />}
       </div>
       {run !== null && <RunLines run={run} />}
-      {run !== null && <Screen text={screen} lines={CARD_LINES} about={`The screen of ${name}`} />}
+      {run !== null && <Screen text={screen} lines={CARD_LINES} bytes={bytes} about={`The screen of ${name}`} />}
       {state !== "missing" && <Command text={attach} />}
     </li>
   );
@@ -49,13 +58,14 @@ function RunLines({ run }: { run: RunView }) {
     <>
       <p class="run">
         <a href={taskUrl(run.job)}>
-          <bdi>{run.task}</bdi>
+          <bdi>{shortened(run.task, FILE_COLUMNS)}</bdi>
         </a>
       </p>
       <p class="facts">
         <span>{run.model}</span>
         <span>{run.phase}</span>
         {run.attempt > 1 && <span>attempt {run.attempt}</span>}
+        <small class="reason">{shortened(run.reason, REASON_COLUMNS)}</small>
       </p>
     </>
   );
@@ -86,7 +96,7 @@ export function Attention({ sessions, nowMs }: { sessions: readonly Session[]; n
           <NeedBadge run={run} />
           <p>
             <a href={taskUrl(run.job)}>
-              <bdi>{run.task}</bdi>
+              <bdi>{shortened(run.task, FILE_COLUMNS)}</bdi>
             </a>{" "}
             {run.stale ? (
               <>

@@ -81,10 +81,21 @@ function TaskHead({ sight, readOnly }: { sight: TaskSight; readOnly: boolean }) 
             ask="Cancel this task? It goes to failed/, from where it can be retried."
           />
         )}
+        {!readOnly && <AddLinks task={task} />}
         {attach !== null && <Command text={attach} />}
         <a href={boardUrl(task)}>Show the job</a>
       </div>
     </header>
+  );
+}
+
+/** To the form, where tasks are written. */
+function AddLinks({ task: { id, project, prompt } }: { task: TaskDetail }) {
+  return (
+    <>
+      <a href={`/?project=${encodeURIComponent(project)}#add`}>Add a task</a>
+      {prompt !== null && <a href={`/?like=${encodeURIComponent(id)}#add`}>Add one like it</a>}
+    </>
   );
 }
 

@@ -2,6 +2,7 @@ import type { Child } from "hono/jsx";
 import type { Overview } from "../../control/overview.ts";
 import type { TaskView } from "../../control/task-view.ts";
 import type { TaskState } from "../../core/task.ts";
+import { shortened } from "./cut.ts";
 import { Elapsed, PostButton, PriorityBadge, TaskBadge, TaskLink, taskUrl } from "./parts.tsx";
 import { dollars, grouped, tokens, took } from "./words.ts";
 
@@ -94,6 +95,7 @@ export function Finished({ some, nowMs, readOnly }: { some: Some; nowMs: number;
 }
 
 const MAX_FINISHED = 12;
+const ERROR_COLUMNS = 240;
 
 /** A task in a list of all kinds. */
 export function TaskRow({ task, nowMs, readOnly }: { task: TaskView; nowMs: number; readOnly: boolean }) {
@@ -102,7 +104,9 @@ export function TaskRow({ task, nowMs, readOnly }: { task: TaskView; nowMs: numb
       <TaskBadge state={task.state} />
       <span class="what">
         <TaskLink task={task} />
-        {task.error !== null && task.state === "failed" && <bdi class="error">{task.error}</bdi>}
+        {task.error !== null && task.state === "failed" && (
+          <bdi class="error">{shortened(task.error, ERROR_COLUMNS)}</bdi>
+        )}
       </span>
       <span class="by">{task.session ?? task.provider ?? ""}</span>
       <span class="spent">

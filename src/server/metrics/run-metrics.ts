@@ -1,6 +1,5 @@
 import { Counter, Histogram, type Registry } from "prom-client";
 import type { Spent, TaskEvent } from "../../core/events.ts";
-import { PROVIDERS } from "../../core/route.ts";
 import type { Hold } from "../../core/verdict.ts";
 import { LaunchTimes } from "./launch-times.ts";
 import { ProjectLabels } from "./project-labels.ts";
@@ -30,9 +29,7 @@ export class RunMetrics {
       registers,
     });
     this.#events = new Counter(named("task_events_total", "Steps of tasks, by their type.", "type"));
-    this.#runs = new Counter(
-      named("runs_total", "Runs that ended: done, failed, retried or held.", "outcome", "route"),
-    );
+    this.#runs = new Counter(named("runs_total", "Runs that ended, by what became of the task.", "outcome", "route"));
     this.#latency = new Histogram({
       ...named("launch_latency_seconds", "From the launch of an agent until it took its prompt."),
       buckets: LATENCY_BUCKETS_S,
@@ -55,8 +52,11 @@ export class RunMetrics {
     if (latencyMs !== null) this.#latency.observe(latencyMs / 1_000);
     if (event.type === "retrying") this.#runs.inc({ outcome: "retried", route: "local" });
     if (event.type === "held") this.#runs.inc({ outcome: "held", route: "local" });
+    if (event.type === "recovered") this.#runs.inc({ outcome: "recovered", route: "local" });
+    if (event.type === "cancelled" && event.decision !== null)
+      this.#runs.inc({ outcome: "cancelled", route: event.decision.route });
     if (event.type !== "done" && event.type !== "failed") return;
-    const route = PROVIDERS.some((provider) => provider === event.by) ? "delegated" : "local";
+    const { route } = event.decision;
     this.#runs.inc({ outcome: event.type, route });
     this.#duration.observe({ route }, event.spent.durationMs / 1_000);
     this.#spend(this.#projects.of(event.task.project), event.spent);

@@ -14,7 +14,7 @@ const healthRoute = createRoute({
   summary: "Whether the daemon runs",
   tags: ["health"],
   security: [],
-  responses: answers("It does.", z.object({ status: z.literal("ok") })),
+  responses: answers("It does.", z.object({ status: z.literal("ok"), name: z.literal("ccl-queue") })),
 });
 
 const readyRoute = createRoute({
@@ -31,7 +31,7 @@ const readyRoute = createRoute({
 export function healthRoutes(controls: Pick<ApiControls, "ready">): OpenAPIHono {
   const routes = new OpenAPIHono();
   const ready = remembered(async () => await checkReady(controls));
-  routes.openapi(healthRoute, (context) => context.json({ status: "ok" } as const, 200));
+  routes.openapi(healthRoute, (context) => context.json({ status: "ok", name: "ccl-queue" } as const, 200));
   routes.openapi(readyRoute, async (context) => {
     await ready();
     return context.json({ status: "ready" } as const, 200);

@@ -7,6 +7,8 @@ const ASK: readonly Step[] = [{ name: "SIGTERM", graceMs: 5_000 }];
 /** An agent that hangs is interrupted first, as a person would. */
 const INTERRUPT: readonly Step[] = [{ name: "SIGINT", graceMs: 3_000 }, ...ASK];
 const POLL_MS = 10;
+/** What is started while the others are ended is found by the next look; what never stops starting is given up. */
+const MAX_LOOKS = 10;
 
 interface Step {
   readonly name: NodeJS.Signals;
@@ -24,7 +26,11 @@ export async function endAgent(agent: ProcessId): Promise<void> {
  */
 export async function endAgentTree(agent: ProcessId | null, runDir: string): Promise<void> {
   if (agent !== null) await endProcess(agent, INTERRUPT);
-  for (const left of await startedBy(runDir)) await endProcess(left, ASK);
+  for (let looks = 0; looks < MAX_LOOKS; looks += 1) {
+    const left = await startedBy(runDir);
+    if (left.length === 0) return;
+    await Promise.all(left.map((process) => endProcess(process, ASK)));
+  }
 }
 
 async function endProcess(target: ProcessId, steps: readonly Step[]): Promise<void> {

@@ -6,14 +6,17 @@ const message = z
   .string()
   .nullish()
   .transform((text) => text ?? "");
+/** The same in a prompt's UserPromptSubmit and its Stop. */
+const prompt_id = z.string().optional().catch(undefined);
 const list = z.array(z.unknown()).default([]);
 
 const hookEvent = z.discriminatedUnion("hook_event_name", [
   z.object({ ...common, hook_event_name: z.literal("SessionStart"), source: z.string() }),
-  z.object({ ...common, hook_event_name: z.literal("UserPromptSubmit"), prompt: z.string() }),
+  z.object({ ...common, hook_event_name: z.literal("UserPromptSubmit"), prompt_id, prompt: z.string() }),
   z.object({
     ...common,
     hook_event_name: z.literal("Stop"),
+    prompt_id,
     last_assistant_message: message,
     background_tasks: list,
     session_crons: list,

@@ -17,7 +17,7 @@ export type Phase =
   | { readonly name: "attention"; readonly sinceMs: number; readonly need: Need }
   | { readonly name: "ended"; readonly sinceMs: number; readonly end: RunEnd };
 
-type Stopped = Extract<Phase, { name: "stopped" }>;
+export type Stopped = Extract<Phase, { name: "stopped" }>;
 
 /** What a person is needed for. */
 export type Need =
@@ -40,7 +40,12 @@ export interface Look {
   readonly movedAtMs: number;
   /** The task was taken back while it runs. */
   readonly cancelled: boolean;
+  /** A person is typing in the session of an agent that has stopped. */
+  readonly typedIn: boolean;
 }
+
+/** What Claude Code says of itself. */
+export type Live = Pick<Look, "status" | "statusSinceMs">;
 
 /** The times that decide. */
 export interface PhaseLimits {
@@ -52,157 +57,14 @@ export interface PhaseLimits {
   readonly attentionTimeoutMs: number;
 }
 
-/** How long nothing may follow a Stop before it counts as the end: a background task would wake the agent again. */
-const SETTLE_MS = 1_000;
-/** How long a status must stand that says a person is needed: it also passes by between two steps. */
-const STANDS_MS = 3_000;
-/** Errors that only a person can mend, and that every other task would meet too. */
-const LOGIN_ERRORS = [
-  "authentication_failed",
-  "oauth_org_not_allowed",
-  "account_on_hold",
-  "verification_required",
-  "billing_error",
-  "cloud_credential_error",
-];
+/** All that a run's phase can follow from: a hook event of this run, or what a look showed once every event was taken in. */
+export type Input =
+  | { readonly kind: "event"; readonly event: HookEvent; readonly atMs: number }
+  | { readonly kind: "look"; readonly look: Look };
 
-/** The phase after a hook event of this run. `tag` is the needle that our prompt carries. */
-export function afterEvent(phase: Phase, event: HookEvent, atMs: number, tag: string): Phase {
-  if (phase.name === "ended") return phase;
-  switch (event.hook_event_name) {
-    case "SessionStart":
-      return isBeforeStart(phase) ? { name: "ready", sinceMs: atMs } : phase;
-    case "UserPromptSubmit":
-      // Before ours, only ours counts; after it, a background task or a person may go on with the session.
-      return isBefore(phase) && !event.prompt.includes(tag) ? phase : { name: "running", sinceMs: atMs };
-    case "Stop":
-      return isBefore(phase) ? phase : afterStop(event, atMs);
-    case "StopFailure":
-      return isBefore(phase) ? phase : ended(atMs, stopFailure(event.error, event.last_assistant_message));
-    case "SessionEnd":
-      return event.reason === "prompt_input_exit" && phase.name !== "stopped" ? ended(atMs, { kind: "left" }) : phase;
-  }
-}
-
-/** A Stop with work left in the background is none: the agent will wake up again. */
-function afterStop(event: Extract<HookEvent, { hook_event_name: "Stop" }>, atMs: number): Phase {
-  const left = event.background_tasks.length + event.session_crons.length;
-  if (left > 0) return { name: "background", sinceMs: atMs };
-  return { name: "stopped", sinceMs: atMs, message: event.last_assistant_message };
-}
-
-/** The phase after a look, once every event up to it was taken in. */
-export function afterLook(phase: Phase, look: Look, limits: PhaseLimits): Phase {
-  if (phase.name !== "ended" && look.cancelled) return ended(look.atMs, { kind: "cancelled" });
-  if (phase.name !== "ended" && (look.exitCode !== null || !look.alive))
-    return ended(Math.max(phase.sinceMs, look.movedAtMs), endOfGone(phase, look));
-  switch (phase.name) {
-    case "launching":
-      return isOver(phase, look, limits.promptTimeoutMs) ? attention(look, { kind: "dialog" }) : phase;
-    case "ready":
-      return isOver(phase, look, limits.promptTimeoutMs)
-        ? ended(look.atMs, { kind: "not-submitted", waitedMs: look.atMs - phase.sinceMs })
-        : phase;
-    case "running":
-      return whileRunning(phase, look, limits);
-    case "background":
-      return look.status === "waiting" && stands(phase, look) ? question(look, null) : timedOut(phase, look, limits);
-    case "stopped":
-      return whileStopped(phase, look, limits);
-    case "attention":
-      return whileWaiting(phase, look, limits);
-    case "ended":
-      return phase;
-  }
-}
-
-/** Milliseconds until time alone could end the phase, where that is sooner than the next look. */
-export function dueMs(phase: Phase, nowMs: number): number | null {
-  const leftMs = phase.name === "stopped" ? phase.sinceMs + SETTLE_MS - nowMs : 0;
-  return leftMs > 0 ? leftMs : null;
-}
-
-function endOfGone(phase: Phase, look: Look): RunEnd {
-  return phase.name === "stopped"
-    ? { kind: "finished", message: phase.message }
-    : { kind: "crashed", exitCode: look.exitCode };
-}
-
-/** A status that stands although the turn goes on says that a person is needed, or was there. */
-function whileRunning(phase: Phase, look: Look, limits: PhaseLimits): Phase {
-  if (look.status === "waiting" && stands(phase, look)) return question(look, null);
-  if (look.status === "idle" && stands(phase, look)) return attention(look, { kind: "interrupted" });
-  return timedOut(phase, look, limits);
-}
-
-function whileStopped(phase: Stopped, look: Look, limits: PhaseLimits): Phase {
-  if (look.status === "waiting" && stands(phase, look)) return question(look, phase);
-  const isQuiet = look.status === "idle" || look.status === null;
-  if (isQuiet && look.atMs - phase.sinceMs >= SETTLE_MS)
-    return ended(phase.sinceMs, { kind: "finished", message: phase.message });
-  return timedOut(phase, look, limits);
-}
-
-/** A dialog ends with an event; a question or an interruption also when the agent is busy again. */
-function whileWaiting(phase: Extract<Phase, { name: "attention" }>, look: Look, limits: PhaseLimits): Phase {
-  if (phase.need.kind !== "dialog" && (look.status === "busy" || look.status === "shell"))
-    return { name: "running", sinceMs: look.atMs };
-  if (phase.need.kind === "question" && phase.need.stopped !== null && look.status !== "waiting")
-    return { ...phase.need.stopped, sinceMs: look.atMs };
-  const waitedMs = look.atMs - phase.sinceMs;
-  return waitedMs > limits.attentionTimeoutMs ? ended(look.atMs, endOfNeed(phase.need, waitedMs)) : phase;
-}
-
-function endOfNeed(need: Need, waitedMs: number): RunEnd {
-  switch (need.kind) {
-    case "dialog":
-      return { kind: "blocked", waitedMs };
-    case "question":
-      return { kind: "needs-attention", waitingFor: need.waitingFor, waitedMs };
-    case "interrupted":
-      return { kind: "interrupted", waitedMs };
-  }
-}
-
-function timedOut(phase: Phase, look: Look, limits: PhaseLimits): Phase {
-  const silentMs = look.atMs - look.movedAtMs;
-  return silentMs > limits.timeoutMs ? ended(look.atMs, { kind: "timed-out", silentMs }) : phase;
-}
-
-function isOver(phase: Phase, look: Look, limitMs: number): boolean {
-  return look.atMs - phase.sinceMs > limitMs;
-}
-
-/** Whether Claude Code has no session yet: it is starting, or shows a dialog. */
-function isBeforeStart(phase: Phase): boolean {
-  return phase.name === "launching" || (phase.name === "attention" && phase.need.kind === "dialog");
-}
-
-/** Whether our prompt was not taken yet. */
-function isBefore(phase: Phase): boolean {
-  return isBeforeStart(phase) || phase.name === "ready";
-}
-
-function stopFailure(error: string, message: string): RunEnd {
-  if (error === "rate_limit") return { kind: "limited", message };
-  return LOGIN_ERRORS.includes(error)
-    ? { kind: "unauthorised", error, message }
-    : { kind: "api-error", error, message };
-}
-
-/** Whether the status has been what it is for longer than between two steps. */
-function stands(phase: Phase, look: Look): boolean {
-  return look.atMs - Math.max(look.statusSinceMs, phase.sinceMs) > STANDS_MS;
-}
-
-function question(look: Look, stopped: Stopped | null): Phase {
-  return attention(look, { kind: "question", waitingFor: look.waitingFor ?? "a question", stopped });
-}
-
-function attention(look: Look, need: Need): Phase {
-  return { name: "attention", sinceMs: look.atMs, need };
-}
-
-function ended(sinceMs: number, end: RunEnd): Phase {
-  return { name: "ended", sinceMs, end };
+/** What is known of a run beforehand. */
+export interface Rules {
+  /** The needle that our prompt carries. */
+  readonly tag: string;
+  readonly limits: PhaseLimits;
 }

@@ -9,6 +9,8 @@ const LONGEST = 10;
 export class AskTimes {
   readonly #pollMs: number;
   readonly #askedAtMs = new Map<string, number>();
+  /** The platform has asked to be left alone. */
+  #pause = { fromMs: 0, untilMs: 0 };
 
   constructor(pollMs: number) {
     this.#pollMs = pollMs;
@@ -19,8 +21,26 @@ export class AskTimes {
     return Math.min(FRESH_MS, this.#pollMs);
   }
 
-  /** How long it is until a job is due, 0 when it is. A job that was never asked about is. */
+  /** How long it is until a job is due, 0 when it is. A job that was never asked about is, but for a pause. */
   leftMs(id: string, submittedAtMs: number, nowMs: number): number {
+    return Math.max(this.#waitLeftMs(id, submittedAtMs, nowMs), this.#pauseLeftMs(nowMs));
+  }
+
+  asked(id: string, nowMs: number): void {
+    this.#askedAtMs.set(id, nowMs);
+  }
+
+  /** Nothing is asked about for that long. A pause that is longer stays. */
+  pause(forMs: number, nowMs: number): void {
+    if (forMs > this.#pauseLeftMs(nowMs)) this.#pause = { fromMs: nowMs, untilMs: nowMs + forMs };
+  }
+
+  /** Forgets all jobs but these. */
+  keep(ids: ReadonlySet<string>): void {
+    for (const id of this.#askedAtMs.keys()) if (!ids.has(id)) this.#askedAtMs.delete(id);
+  }
+
+  #waitLeftMs(id: string, submittedAtMs: number, nowMs: number): number {
     const askedAtMs = this.#askedAtMs.get(id);
     // Asked in what is the future now: somebody has set the clock back.
     if (askedAtMs === undefined || askedAtMs > nowMs) return 0;
@@ -29,12 +49,9 @@ export class AskTimes {
     return Math.max(0, askedAtMs + bounded - nowMs);
   }
 
-  asked(id: string, nowMs: number): void {
-    this.#askedAtMs.set(id, nowMs);
-  }
-
-  /** Forgets all jobs but these. */
-  keep(ids: ReadonlySet<string>): void {
-    for (const id of this.#askedAtMs.keys()) if (!ids.has(id)) this.#askedAtMs.delete(id);
+  /** Begun in what is the future now, it counts no more either. */
+  #pauseLeftMs(nowMs: number): number {
+    const { fromMs, untilMs } = this.#pause;
+    return fromMs > nowMs ? 0 : Math.max(0, untilMs - nowMs);
   }
 }

@@ -1,4 +1,5 @@
-import { QueueError } from "../../core/errors.ts";
+import { ignoreMissing, QueueError } from "../../core/errors.ts";
+import { cancellation } from "../../ledger/cancellation.ts";
 import { hasInbox, isWithdrawn } from "../../ledger/claim.ts";
 import { isMarked, type Marker, readMarker, removeMarkerOf } from "../../ledger/marker.ts";
 import { type RunFooter, removeDraft } from "../../ledger/shelve.ts";
@@ -8,8 +9,9 @@ import type { DelegatedJob } from "../../queue/fetcher.ts";
 import { cancelledEnding } from "../../queue/payload.ts";
 import { closeShelved } from "../close-shelved.ts";
 import type { Secutools } from "../secutools/client.ts";
+import { SecutoolsError } from "../secutools/error.ts";
 import { endOf, type RemoteAnswer, type RemoteEnd } from "./outcome.ts";
-import { type DelegationParts, runOf, taskOf } from "./parts.ts";
+import { type DelegationParts, keep, runOf, taskOf } from "./parts.ts";
 
 /** A delegated job whose remote one is known. */
 export interface RemoteTask {
@@ -32,13 +34,13 @@ export async function bringHome(parts: DelegationParts, out: RemoteTask, signal:
     if (client !== null) await cancelRemote(parts, client, out, signal);
     return place === "withdrawn" ? await cancelled(parts, out) : await takenBack(parts, out);
   }
+  // Redis was set back, and knows an earlier time of the task.
+  if (marker.remoteId !== out.remote.id) return await keep(parts, out.job, marker);
   if (client === null) return;
   const ageMs = parts.now() - out.remote.submittedAtMs;
   const end = endOf(await ask(parts, client, out, signal), ageMs, parts.settings.maxAgeMs);
   if (end === null) return;
   if (await wasShelved(parts, out, marker)) return;
-  // Somebody cancelled it while the platform answered.
-  if ((await readMarker(task))?.job !== out.job.id) return;
   if (end.failure?.code === "SECUTOOLS_JOB_EXPIRED") await cancelRemote(parts, client, out, signal);
   await finalise(parts, out, marker, end);
 }
@@ -56,7 +58,7 @@ async function placeOf(
   return marker?.job === job.id ? "there" : "unmarked";
 }
 
-/** An answer that nobody understands is no end of the task, until its time is over. */
+/** An answer that does not tell how the job stands is no end of the task, until its time is over. */
 async function ask(
   { onError }: DelegationParts,
   client: Secutools,
@@ -64,9 +66,9 @@ async function ask(
   signal: AbortSignal,
 ): Promise<RemoteAnswer> {
   return await client.getJob(remote.id, signal).catch((error: unknown) => {
-    if (!isBadAnswer(error)) throw error;
+    if (!isAnswer(error) || isOfKey(error)) throw error;
     onError(error);
-    return "unreadable";
+    return error;
   });
 }
 
@@ -78,17 +80,19 @@ async function cancelRemote(
   signal: AbortSignal,
 ): Promise<void> {
   await client.cancelJob(remote.id, signal).catch((error: unknown) => {
-    if (!isBadAnswer(error) && !isRefusal(error)) throw error;
+    if (!isAnswer(error)) throw error;
     onError(error);
   });
 }
 
-function isBadAnswer(error: unknown): boolean {
-  return error instanceof QueueError && error.code === "SECUTOOLS_BAD_ANSWER";
+/** The platform has answered, if not as it should: it is neither away nor too busy. */
+function isAnswer(error: unknown): error is QueueError {
+  return error instanceof QueueError && ["SECUTOOLS_BAD_ANSWER", "SECUTOOLS_REFUSED"].includes(error.code);
 }
 
-function isRefusal(error: unknown): boolean {
-  return error instanceof QueueError && error.code === "SECUTOOLS_REFUSED";
+/** Our key is wrong: that says nothing of any job. */
+function isOfKey(error: QueueError): boolean {
+  return error instanceof SecutoolsError && (error.status === 401 || error.status === 403);
 }
 
 /** Whether a task's file and its marker are where they were left. */
@@ -113,7 +117,9 @@ async function cancelled({ fetcher, counters, events }: DelegationParts, { job }
   await removeMarkerOf(taskOf(job), job.id);
   await fetcher.complete(job.id, cancelledEnding);
   await counters.add("cancelled");
-  events.emit({ type: "cancelled", task: taskOf(job), id: job.id });
+  const { provider, reason } = job.payload;
+  const decision = { route: "delegated", provider, reason } as const;
+  events.emit(await cancellation(taskOf(job), job.id, decision));
 }
 
 /** Its marker was removed: the file waits as any other, and goes out once more as another attempt. */
@@ -128,15 +134,20 @@ async function finalise(parts: DelegationParts, out: RemoteTask, marker: Marker,
   const { failure, job: remote } = end;
   const task = taskOf(out.job);
   const footer = footerOf(parts, out, end);
-  const path = await shelveDelegated(task, marker, failure === null ? "done" : "failed", footer);
-  const over = { path, by: payload.provider, spent: spentOf(footer) };
+  const shelf = failure === null ? "done" : "failed";
+  const path = await shelveDelegated(task, marker, shelf, footer).catch(ignoreMissing);
+  // Somebody cancels it in this moment.
+  if (path === null) return;
+  const { provider, reason: why } = payload;
+  const over = { path, by: provider, spent: spentOf(footer) };
+  const told = { task, id, ...over, decision: { route: "delegated", provider, reason: why } } as const;
   if (failure === null) {
     await fetcher.complete(id, { ...over, result: "done" });
-    events.emit({ task, id, ...over, type: "done" });
+    events.emit({ ...told, type: "done" });
   } else {
     const reason = `${failure.code}: ${failure.message}`;
     await fetcher.fail(id, new Error(reason), { ...over, result: "failed" });
-    events.emit({ task, id, ...over, type: "failed", reason });
+    events.emit({ ...told, type: "failed", reason });
   }
   await counters.add(failure === null ? "completed" : "failed");
   if (remote?.costUsd) await counters.add(`cost_usd:${payload.provider}`, remote.costUsd);

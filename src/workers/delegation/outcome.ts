@@ -1,9 +1,10 @@
 import { formatDuration } from "../../core/duration.ts";
+import { QueueError } from "../../core/errors.ts";
 import type { Failure } from "../../core/outcome.ts";
 import type { RemoteJob } from "../secutools/client.ts";
 
-/** What the platform says of a job: null when it has lost it, "unreadable" when nobody understands the answer. */
-export type RemoteAnswer = RemoteJob | null | "unreadable";
+/** What the platform says of a job: null when it has lost it, an error when it says nothing that tells how it stands. */
+export type RemoteAnswer = RemoteJob | null | QueueError;
 
 /** How a delegated task ended: `failure` is null where the platform completed it. */
 export interface RemoteEnd {
@@ -14,21 +15,22 @@ export interface RemoteEnd {
 
 /** What the platform's answer means for the task, null while it goes on. */
 export function endOf(answer: RemoteAnswer, ageMs: number, maxAgeMs: number): RemoteEnd | null {
-  const job = answer === "unreadable" ? null : answer;
+  const job = answer instanceof QueueError ? null : answer;
   const failure = failureOf(answer);
   if (failure !== "none yet") return { failure, job };
-  return ageMs > maxAgeMs ? { failure: expired(maxAgeMs), job } : null;
+  return ageMs > maxAgeMs ? { failure: expired(answer, maxAgeMs), job } : null;
 }
 
-function expired(maxAgeMs: number): Failure {
+function expired(answer: RemoteAnswer, maxAgeMs: number): Failure {
+  const last = answer instanceof QueueError ? `: ${answer.message}` : "";
   return {
     code: "SECUTOOLS_JOB_EXPIRED",
-    message: `the platform did not finish it within ${formatDuration(maxAgeMs)}`,
+    message: `the platform did not finish it within ${formatDuration(maxAgeMs)}${last}`,
   };
 }
 
 function failureOf(job: RemoteAnswer): Failure | null | "none yet" {
-  if (job === "unreadable") return "none yet";
+  if (job instanceof QueueError) return "none yet";
   if (job === null) return { code: "SECUTOOLS_JOB_LOST", message: "the platform no longer knows the task" };
   switch (job.status) {
     case "completed":

@@ -2,6 +2,7 @@ import type { Config } from "../../config/config.ts";
 import type { TaskEvents } from "../../core/events.ts";
 import { runId } from "../../core/id.ts";
 import type { TaskFile } from "../../core/task.ts";
+import { type Marker, remoteOf } from "../../ledger/marker.ts";
 import type { Counters } from "../../queue/counters.ts";
 import type { DelegatedJob, Fetcher } from "../../queue/fetcher.ts";
 import type { DelegatedPayload } from "../../queue/payload.ts";
@@ -26,6 +27,12 @@ export interface DelegationParts {
 /** The task that a job is for. */
 export function taskOf({ payload: { project, name } }: DelegatedJob): TaskFile {
   return { project, name };
+}
+
+/** A job knows from now on what its marker says: its remote one, and which attempt it is. */
+export async function keep({ fetcher }: DelegationParts, job: DelegatedJob, marker: Marker): Promise<void> {
+  const { attempt, earlierRuns } = marker;
+  await fetcher.amend(job.id, { remote: remoteOf(marker), attempts: attempt - 1, earlierRuns });
 }
 
 /** Names one attempt: the idempotency key towards the platform, and the run in the footer. */

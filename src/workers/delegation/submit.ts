@@ -1,18 +1,21 @@
 import { basename } from "node:path";
 import { QueueError } from "../../core/errors.ts";
 import { runId } from "../../core/id.ts";
+import { FALLBACK } from "../../core/route.ts";
 import type { TaskFile } from "../../core/task.ts";
+import { cancellation } from "../../ledger/cancellation.ts";
 import { hasInbox, isClaimed } from "../../ledger/claim.ts";
 import { fingerprint, sight } from "../../ledger/completeness.ts";
 import { taskPath } from "../../ledger/layout.ts";
-import { invalidMarker, type Marker, readMarker, remoteOf, removeMarkerOf, writeMarker } from "../../ledger/marker.ts";
+import { mark } from "../../ledger/mark.ts";
+import { invalidMarker, type Marker, readMarker, removeMarkerOf, writeMarker } from "../../ledger/marker.ts";
 import { parseTask } from "../../ledger/parse-task.ts";
 import { readOriginal } from "../../ledger/read-task.ts";
 import type { DelegatedJob } from "../../queue/fetcher.ts";
 import { cancelledEnding } from "../../queue/payload.ts";
 import { closeShelved } from "../close-shelved.ts";
 import type { Secutools, Submission } from "../secutools/client.ts";
-import { type DelegationParts, runOf, taskOf } from "./parts.ts";
+import { type DelegationParts, keep, runOf, taskOf } from "./parts.ts";
 
 /** How soon a job is looked at again whose file is being changed. */
 const CHANGED_RETRY_MS = 500;
@@ -28,7 +31,7 @@ export async function submitTask(parts: DelegationParts, job: DelegatedJob, sign
     await submitOnce(parts, job, signal);
   } catch (error) {
     if (signal.aborted) return;
-    if (isRefusal(error)) return await fallBack(parts, job, `secutools would not take it: ${error.message}`);
+    if (isRefusal(error)) return await giveUp(parts, job, `${FALLBACK.refused}: ${error.message}`);
     parts.onError(error);
     await parts.fetcher.putBack(job.id, RETRY_MS);
   }
@@ -42,30 +45,33 @@ async function submitOnce(parts: DelegationParts, job: DelegatedJob, signal: Abo
   const marker = await readMarker(task);
   if (marker !== null && marker.job !== job.id) return await stepBack(parts, job);
   if (marker !== null && marker.remoteId !== null) return await keep(parts, job, marker);
-  if (client === null) return await fallBack(parts, job, "delegation is not configured any more");
-  const sighting = await sight(taskPath(task));
-  if (sighting === null) return await endWithoutFile(parts, job);
-  const isAsEnqueued = fingerprint(sighting) === job.payload.fingerprint;
-  const intended = marker ?? (isAsEnqueued ? await intend(parts, job) : null);
+  if (client === null) return await fallBack(parts, job, FALLBACK.notConfigured);
+  if ((await sight(taskPath(task))) === null) return await endWithoutFile(parts, job);
+  const intended = marker ?? ((await isAsEnqueued(job)) ? await intend(parts, job) : null);
   if (intended === null) return await fetcher.putBack(job.id, CHANGED_RETRY_MS);
   await handOver(parts, client, job, intended, signal);
 }
 
+async function isAsEnqueued(job: DelegatedJob): Promise<boolean> {
+  const sighting = await sight(taskPath(taskOf(job)));
+  return sighting !== null && fingerprint(sighting) === job.payload.fingerprint;
+}
+
 /**
  * Marks the file before it is sent: whatever Redis forgets meanwhile, it is not sent under another key. null when the
- * file does not hold any more what was enqueued.
+ * file does not hold any more what was enqueued, or runs here.
  */
 async function intend({ now }: DelegationParts, job: DelegatedJob): Promise<Marker | null> {
   const task = taskOf(job);
-  const bytes = await readOriginal(task.project, taskPath(task));
-  if (!parseTask(bytes).ok) return null;
   const { provider, reason, fingerprint, attempts, earlierRuns } = job.payload;
+  const bytes = await readOriginal(task.project, taskPath(task));
+  // Another text may have its place by now, and may not leave the machine.
+  if (!(await isAsEnqueued(job)) || !parseTask(bytes).ok) return null;
   const marker: Marker = {
     ...{ job: job.id, attempt: attempts + 1, earlierRuns, remoteId: null, provider, reason, fingerprint },
     ...{ submittedAt: new Date(now()).toISOString(), text: bytes.toString() },
   };
-  await writeMarker(task, marker);
-  return marker;
+  return (await mark(task, marker)) ? marker : null;
 }
 
 /** What the marker says is sent, under the key that it names: it may have been sent before. */
@@ -84,11 +90,42 @@ async function handOver(
     runId(id, earlierRuns + attempt),
     signal,
   );
+  const stage = await stageOf(parts, job, attempt);
+  if (stage === "over") return await takeOff(parts, client, remoteId, signal);
   const marker: Marker = { ...intended, remoteId, submittedAt: new Date(now()).toISOString() };
-  await writeMarker(task, marker);
-  await counters.add("submitted");
-  events.emit({ type: "delegated", task, id, provider, remote: remoteId });
+  if (stage === "submitting") {
+    await writeMarker(task, marker);
+    await counters.add("submitted");
+    events.emit({ type: "delegated", task, id, provider, remote: remoteId });
+  }
   await keep(parts, job, marker);
+}
+
+/**
+ * What has become of an attempt: a daemon that starts submits what another one is submitting, under the same key. By
+ * now that one may have noted that it is out, have brought it home, or have given it to the local pool.
+ */
+async function stageOf(
+  { fetcher }: DelegationParts,
+  job: DelegatedJob,
+  attempt: number,
+): Promise<"submitting" | "out" | "over"> {
+  const marker = await readMarker(taskOf(job));
+  if (marker?.job === job.id && marker.attempt === attempt) return marker.remoteId === null ? "submitting" : "out";
+  const { remote, attempts } = (await fetcher.find(job.id))?.payload ?? {};
+  return remote === null && attempts === job.payload.attempts ? "submitting" : "over";
+}
+
+/** Nobody waits for what the platform has taken. */
+async function takeOff(
+  { onError }: DelegationParts,
+  client: Secutools,
+  remoteId: string,
+  signal: AbortSignal,
+): Promise<void> {
+  await client.cancelJob(remoteId, signal).catch((error: unknown) => {
+    if (!signal.aborted) onError(error);
+  });
 }
 
 /** @throws {QueueError} MARKER_INVALID */
@@ -106,12 +143,6 @@ function submissionOf(task: TaskFile, { provider, text }: Marker): Submission {
   };
 }
 
-/** The job knows its remote one from now on, and which attempt it is. */
-async function keep({ fetcher }: DelegationParts, job: DelegatedJob, marker: Marker): Promise<void> {
-  const { attempt, earlierRuns } = marker;
-  await fetcher.amend(job.id, { remote: remoteOf(marker), attempts: attempt - 1, earlierRuns });
-}
-
 /** The file is out for a job that Redis has lost: the sweep makes that one anew. */
 async function stepBack({ fetcher }: DelegationParts, job: DelegatedJob): Promise<void> {
   await fetcher.discard(job.id);
@@ -127,7 +158,12 @@ async function endWithoutFile({ fetcher, events }: DelegationParts, job: Delegat
   const run = runOf(job);
   if ((await closeShelved(fetcher, { id: job.id, task, run, by: job.payload.provider })) !== null) return;
   await fetcher.complete(job.id, cancelledEnding);
-  events.emit({ type: "cancelled", task, id: job.id });
+  events.emit(await cancellation(task, job.id, null));
+}
+
+/** The local pool does it, unless another daemon had more luck. */
+async function giveUp(parts: DelegationParts, job: DelegatedJob, reason: string): Promise<void> {
+  if ((await stageOf(parts, job, job.payload.attempts + 1)) === "submitting") await fallBack(parts, job, reason);
 }
 
 /** The local pool does it. It has its job there before it leaves here. */

@@ -3,8 +3,10 @@ import { isSystemError, QueueError } from "../../core/errors.ts";
 import type { Spent } from "../../core/events.ts";
 import { failureOf } from "../../core/outcome.ts";
 import { judge, type Verdict } from "../../core/verdict.ts";
+import { cancellation } from "../../ledger/cancellation.ts";
 import { hasInbox, unclaim } from "../../ledger/claim.ts";
 import { claimedPath } from "../../ledger/layout.ts";
+import { projectAway } from "../../ledger/project-away.ts";
 import { type RunFooter, shelveClaimed, takeAndShelve } from "../../ledger/shelve.ts";
 import { spentOf } from "../../ledger/spent.ts";
 import { cancelledEnding, type LocalPayload } from "../../queue/payload.ts";
@@ -34,6 +36,8 @@ export type EndedState = Extract<RunRecord["state"], { name: "ended" }>;
 /** How long a living agent may take to write its conversation down. */
 const KEPT_MS = 2_000;
 const KEPT_POLL_MS = 20;
+/** What Claude Code says of a session that it cannot resume. */
+const NO_CONVERSATION = /No conversation found/;
 /** Ends before the prompt was taken say that the session itself may be at fault. */
 const COOLS = ["blocked", "not-submitted", "crashed"];
 
@@ -67,51 +71,68 @@ async function carryOut(verdict: Verdict, run: EndedRun): Promise<void> {
   const { parts, record, state } = run;
   const { session } = record;
   const told = { task: taskOf(record), id: record.job };
+  const decision = { route: "local", reason: record.reason } as const;
   const failure = failureOf(state.end);
   const reason = failure === null ? "" : `${failure.code}: ${failure.message}`;
   // Whoever took a prompt and met no limit has shown that there is none any more.
-  if (verdict.kind !== "held" && state.submitted) await parts.hold.passed();
-  else parts.hold.unused();
+  if (verdict.kind !== "held" && state.submitted) await parts.hold.passed(record.job);
+  else parts.hold.unused(record.job);
   switch (verdict.kind) {
     case "done": {
       const over = await shelve(run, "done");
       if (over === null) return await carryOut({ kind: "cancelled" }, run);
       await parts.fetcher.complete(record.job, { ...over, result: "done" });
       await close(run);
-      return parts.events.emit({ ...told, ...over, type: "done" });
+      return parts.events.emit({ ...told, ...over, decision, type: "done" });
     }
     case "failed": {
       const over = await shelve(run, "failed");
       if (over === null) return await carryOut({ kind: "cancelled" }, run);
       await parts.fetcher.fail(record.job, new Error(reason), { ...over, result: "failed" });
       await close(run);
-      return parts.events.emit({ ...told, ...over, type: "failed", reason });
+      return parts.events.emit({ ...told, ...over, decision, type: "failed", reason });
     }
     case "cancelled":
       await parts.fetcher.complete(record.job, { ...cancelledEnding, by: session });
       await close(run);
-      return parts.events.emit({ ...told, type: "cancelled" });
+      return parts.events.emit(await cancellation(told.task, told.id, decision));
     case "retry":
-      await giveBack(run, { attempts: record.attempt }, verdict.delayMs);
+      if (!(await giveBack(run, { attempts: record.attempt }, verdict.delayMs)))
+        return await carryOut({ kind: "cancelled" }, run);
       return parts.events.emit({ ...told, type: "retrying", session, reason, delayMs: verdict.delayMs });
     case "held":
       await parts.hold.raise(verdict.hold);
-      await giveBack(run, { attempts: record.attempt - 1 }, 0);
+      if (!(await giveBack(run, { attempts: record.attempt - 1 }, 0)))
+        return await carryOut({ kind: "cancelled" }, run);
       return parts.events.emit({ ...told, type: "held", session, reason, untilMs: verdict.hold.untilMs });
   }
 }
 
-/** The task waits again. What the agent has done so far is in its Claude session, so the next run goes on there. */
-async function giveBack(run: EndedRun, left: Pick<LocalPayload, "attempts">, delayMs: number): Promise<void> {
-  const { parts, record, files } = run;
+/**
+ * The task waits again. What the agent has done so far is in its Claude session, so the next run goes on there. False
+ * when the task has gone for good, with its project.
+ */
+async function giveBack(run: EndedRun, left: Pick<LocalPayload, "attempts">, delayMs: number): Promise<boolean> {
+  const { parts, record } = run;
+  if (!(await hasInbox(taskOf(record)))) {
+    if (await run.absence.isTakenAway(taskOf(record))) return false;
+    throw projectAway(taskOf(record));
+  }
   const { claudeSession: session, promptHash } = record;
-  const resume = (await files.hasConversation()) ? { session, promptHash } : null;
+  const resume = (await canBeResumed(run)) ? { session, promptHash } : null;
   await parts.fetcher.amend(record.job, { ...left, resume });
   const hasItsName = await unclaim(taskOf(record));
   await close(run);
   // Whatever has the name now is another task, and this one gets a job under its new one.
   if (hasItsName) await parts.fetcher.putBack(record.job, delayMs);
   else await parts.fetcher.discard(record.job);
+  return true;
+}
+
+/** Whether another run could go on in its Claude session. One that died before it was there has left it as it was. */
+async function canBeResumed({ files, record, state }: EndedRun): Promise<boolean> {
+  if (await files.hasConversation()) return true;
+  return record.resumed && !state.submitted && !NO_CONVERSATION.test(await files.stderr());
 }
 
 /** Nothing of the run is owed any more. */

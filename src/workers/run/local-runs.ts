@@ -1,5 +1,6 @@
 import { taskKey } from "../../core/id.ts";
 import type { TaskFile } from "../../core/task.ts";
+import type { Work } from "../../core/work.ts";
 import { isProjectGone } from "../../ledger/claim.ts";
 import { fingerprint, sight } from "../../ledger/completeness.ts";
 import { claimedPath } from "../../ledger/layout.ts";
@@ -17,6 +18,10 @@ import { isStillOurs } from "./standing.ts";
 /** What holds a task's file: a run, and what it knows the file by. */
 interface Hand {
   readonly known: string | null;
+  /** Until then, it may be about to find that the file is another's. */
+  isLaunched: boolean;
+  /** The project that was found to have taken the file along. */
+  foundIn: string | null;
 }
 
 /** How soon a job is tried again that could not even be prepared. */
@@ -36,24 +41,22 @@ export class LocalRuns {
     this.#parts = parts;
   }
 
-  /** Whether a run of ours holds a task's file. */
-  #isRunning(task: TaskFile): boolean {
-    return this.#running.has(taskKey(task));
-  }
-
-  /** The same, and true also for a file that its project has taken along to another name: its run follows it. */
-  async holds(task: TaskFile): Promise<boolean> {
-    if (this.#isRunning(task)) return true;
+  /** Whether a run of ours holds a task's file. Where its project has taken it along to another name, the run follows. */
+  async workOn(task: TaskFile): Promise<Work> {
+    const own = this.#running.get(taskKey(task));
+    if (own !== undefined) return own.isLaunched ? "going on" : "begun";
     const known = await knownBy(task);
     const hand = [...this.#running.values()].find((one) => one.known === known);
-    if (known === null || hand === undefined) return false;
+    if (known === null || hand === undefined) return "none";
+    hand.foundIn = task.project;
     for (const { record } of this.#watched.values())
-      if (this.#running.get(taskKey(record)) === hand) await this.#follow(record, task, hand);
-    return true;
+      if (this.#running.get(taskKey(record)) === hand) await this.#follow(record, hand);
+    return "going on";
   }
 
-  async #follow(record: RunRecord, { project }: TaskFile, hand: Hand): Promise<void> {
-    if (!(await isProjectGone(record))) return;
+  async #follow(record: RunRecord, hand: Hand): Promise<void> {
+    const { foundIn: project } = hand;
+    if (project === null || project === record.project || !(await isProjectGone(record))) return;
     this.#running.set(taskKey({ ...record, project }), hand);
     record.project = project;
     await this.#parts.store.save(record);
@@ -65,41 +68,42 @@ export class LocalRuns {
   /** Runs a job and gives the session back. When the signal aborts, the agent goes on and its run stays open. */
   async execute(job: LocalJob, session: Session, signal: AbortSignal): Promise<void> {
     const parts = this.#parts;
-    await this.#holding(job.payload, job.payload.fingerprint, async () => {
+    await this.#holding(job.payload, job.payload.fingerprint, async (hand) => {
       const record = await prepareRun(parts, job, session.name).catch(async (error: unknown) => {
         parts.pool.free(session);
-        parts.hold.unused();
         await parts.fetcher.putBack(job.id, PREPARE_RETRY_MS);
         throw error;
       });
       if (record === null) parts.pool.free(session);
       const launched = record === null ? null : await launchRun(parts, record, session);
-      if (launched === null) parts.hold.unused();
-      else await this.#see(launched, session, signal);
-    });
+      if (launched !== null) await this.#see(launched, session, hand, signal);
+    }).finally(() => parts.hold.unused(job.id));
   }
 
   /**
-   * Goes on with every run that an earlier daemon left open: those that ended meanwhile are finished before anything
-   * new may start. `held` are the jobs that it held. Returns the runs that still go on.
+   * Goes on with every run that an earlier daemon left open, with all at once: those that ended meanwhile are finished
+   * before anything new may start. `held` are the jobs that it held. Returns the runs that still go on.
    */
   async recover(held: readonly LocalJob[], signal: AbortSignal): Promise<Promise<void>[]> {
-    const { store, fetcher, pool } = this.#parts;
+    const { store, fetcher } = this.#parts;
     const open = await store.open();
-    const goingOn: Promise<void>[] = [];
-    for (const record of open) {
-      const session = await pool.adopt(record.id);
-      const see = async () => await this.#see(record, session, signal);
-      if (!(await isStillOurs(this.#parts, record))) await abandonRun(this.#parts, record, session);
-      else if (record.state.name === "ended") await this.#holding(record, await knownBy(record), see);
-      else if (session !== null || (await this.#wasLaunched(record)))
-        goingOn.push(this.#holding(record, await knownBy(record), see));
-      else await takeBack(this.#parts, record);
-    }
+    const goingOn = await Promise.all(open.map(async (record) => await this.#goOn(record, signal)));
     const known = new Set(open.map(({ job }) => job));
     for (const { id } of held) if (!known.has(id)) await fetcher.putBack(id);
     await this.#releaseLeftovers(open);
-    return goingOn;
+    return goingOn.flat();
+  }
+
+  /** Goes on with a run where it stands. Returns it where it is not over by that. */
+  async #goOn(record: RunRecord, signal: AbortSignal): Promise<Promise<void>[]> {
+    const session = await this.#parts.pool.adopt(record.id);
+    const see = async (hand: Hand) => await this.#see(record, session, hand, signal);
+    if (!(await isStillOurs(this.#parts, record))) await abandonRun(this.#parts, record, session);
+    else if (record.state.name === "ended") await this.#holding(record, await knownBy(record), see);
+    else if (session !== null || (await this.#wasLaunched(record)))
+      return [this.#holding(record, await knownBy(record), see)];
+    else await takeBack(this.#parts, record);
+    return [];
   }
 
   /**
@@ -120,16 +124,19 @@ export class LocalRuns {
   async putBackStrays(): Promise<boolean> {
     const { fetcher } = this.#parts;
     const held = await fetcher.takeBack();
-    const strays = held.filter(({ payload }) => !this.#isRunning(payload)).map(({ id }) => id);
+    const strays = held.filter(({ payload }) => !this.#running.has(taskKey(payload))).map(({ id }) => id);
     const known = strays.filter((id) => this.#strays.includes(id));
     for (const id of known) await fetcher.putBack(id);
     this.#strays = strays.filter((id) => !known.includes(id));
     return this.#strays.length > 0;
   }
 
-  async #see(record: RunRecord, session: Session | null, signal: AbortSignal): Promise<void> {
+  async #see(record: RunRecord, session: Session | null, hand: Hand, signal: AbortSignal): Promise<void> {
     const lost = new AbortController();
     this.#watched.set(record.id, { record, lost });
+    hand.isLaunched = true;
+    // Its project may have been renamed meanwhile.
+    this.#follow(record, hand).catch(this.#parts.onError);
     try {
       await seeRun(this.#parts, record, session, { stopped: signal, lost: lost.signal });
     } finally {
@@ -151,11 +158,11 @@ export class LocalRuns {
     }
   }
 
-  async #holding(task: TaskFile, known: string | null, run: () => Promise<void>): Promise<void> {
-    const hand = { known };
+  async #holding(task: TaskFile, known: string | null, run: (hand: Hand) => Promise<void>): Promise<void> {
+    const hand: Hand = { known, isLaunched: false, foundIn: null };
     this.#running.set(taskKey(task), hand);
     try {
-      await run();
+      await run(hand);
     } finally {
       // It may have followed its project to another name.
       for (const [key, by] of this.#running) if (by === hand) this.#running.delete(key);

@@ -3,6 +3,7 @@ import type { Config } from "../../config/config.ts";
 import { ignoreMissing } from "../../core/errors.ts";
 import { runId } from "../../core/id.ts";
 import type { Priority } from "../../core/task.ts";
+import { cancellation } from "../../ledger/cancellation.ts";
 import { claim, unclaim } from "../../ledger/claim.ts";
 import { readClaimed } from "../../ledger/read-task.ts";
 import { rejectClaimed } from "../../ledger/shelve.ts";
@@ -86,7 +87,8 @@ async function reject(parts: RunParts, record: RunRecord, reason: string): Promi
   const { store, fetcher, events } = parts;
   const task = taskOf(record);
   const error = { code: "TASK_INVALID", message: reason };
-  const path = await rejectClaimed(task, { result: "rejected", finishedAt: new Date(), error }).catch(ignoreMissing);
+  const footer = { result: "rejected", finishedAt: new Date(), error, run: record.id } as const;
+  const path = await rejectClaimed(task, footer).catch(ignoreMissing);
   if (path === null) {
     await cancelled(parts, record);
     return await store.remove(record.id);
@@ -100,7 +102,7 @@ async function reject(parts: RunParts, record: RunRecord, reason: string): Promi
 /** Its file was taken away. */
 async function cancelled({ fetcher, events }: RunParts, record: RunRecord): Promise<void> {
   await fetcher.complete(record.job, cancelledEnding);
-  events.emit({ type: "cancelled", task: taskOf(record), id: record.job });
+  events.emit(await cancellation(taskOf(record), record.job, null));
 }
 
 /** A Redis that was set back gives out the numbers of runs that there were: the next free one is kept with the job. */

@@ -74,10 +74,12 @@ async function ended(
     if (phase.name !== "running" || isSubmitted) return;
     isSubmitted = true;
     tellSubmitted(parts, record);
-    passProbe(parts, over.signal).catch(parts.onError);
+    passProbe(parts, record, over.signal).catch(parts.onError);
   };
   const onLook = (progress: Progress) => parts.board.put(record, progress);
-  const seen = await watchRun({ record, launchedAtMs, store, files, absence, limits, onPhase, onLook }, signal);
+  const isTypedIn = async () => session !== null && (await parts.pool.isTypedIn(session).catch(() => false));
+  const watched = { record, launchedAtMs, store, files, absence, limits, isTypedIn, onPhase, onLook };
+  const seen = await watchRun(watched, signal);
   over.abort();
   if (seen === null) return null;
   const screen = seen.end.kind === "finished" ? null : await screenOf(parts, session);
@@ -98,9 +100,9 @@ function tellSubmitted({ events }: RunParts, record: RunRecord): void {
   events.emit({ type: "submitted", task: taskOf(record), id, session, run });
 }
 
-async function passProbe({ hold }: RunParts, over: AbortSignal): Promise<void> {
+async function passProbe({ hold }: RunParts, { job }: RunRecord, over: AbortSignal): Promise<void> {
   const worked = await sleep(PROBE_MS, true, { signal: over }).catch(() => false);
-  if (worked) await hold.passed();
+  if (worked) await hold.passed(job);
 }
 
 async function tellNeed(parts: RunParts, record: RunRecord, session: Session | null, need: Need): Promise<void> {

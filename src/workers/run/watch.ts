@@ -3,7 +3,10 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { ClockJumps } from "../../core/clock-jumps.ts";
 import type { RunEnd } from "../../core/outcome.ts";
 import { Wake } from "../../core/wake.ts";
-import { afterEvent, afterLook, dueMs, type Look, type Phase, type PhaseLimits } from "../claude/phase.ts";
+import type { Look, Phase, PhaseLimits, Rules } from "../claude/phase.ts";
+import { dueMs, isSettled } from "../claude/settling.ts";
+import { transition } from "../claude/transition.ts";
+import { Turns } from "../claude/turns.ts";
 import { isAlive } from "../process.ts";
 import type { Absence } from "./absence.ts";
 import type { RunFiles } from "./files.ts";
@@ -22,6 +25,8 @@ export interface WatchedRun {
   readonly files: RunFiles;
   readonly limits: PhaseLimits;
   readonly absence: Absence;
+  /** Whether a person is typing in the run's session. */
+  readonly isTypedIn: () => Promise<boolean>;
   /** Called with each new phase but the last. */
   readonly onPhase: (phase: Phase) => void;
   /** Called after each look with what is known by then. */
@@ -44,6 +49,14 @@ export interface Progress {
   readonly submitted: boolean;
   /** When the last look was taken. */
   readonly lookedAtMs: number;
+  /** How soon time alone could end the phase, where that is sooner than the next look. */
+  readonly dueMs: number | null;
+}
+
+/** What a watch remembers from one look to the next. */
+interface Memory {
+  readonly clock: ClockJumps;
+  readonly turns: Turns;
 }
 
 /** Sees a launched run through to its end. Resolves with null when the signal aborts first: the run goes on by itself. */
@@ -58,14 +71,15 @@ export async function watchRun(run: WatchedRun, signal: AbortSignal): Promise<Se
       movedAtMs: launchedAtMs,
       submitted: false,
       lookedAtMs: launchedAtMs,
+      dueMs: null,
     };
-    const clock = new ClockJumps();
+    const memory = { clock: new ClockJumps(), turns: new Turns() };
     while (!signal.aborted) {
-      progress = await step(run, progress, clock);
+      progress = await step(run, progress, memory);
       run.onLook(progress);
-      const { phase, submitted, lookedAtMs } = progress;
+      const { phase, submitted } = progress;
       if (phase.name === "ended") return { atMs: phase.sinceMs, end: phase.end, submitted };
-      await wake.wait(dueMs(phase, lookedAtMs) ?? LOOK_MS, signal);
+      await wake.wait(progress.dueMs ?? LOOK_MS, signal);
     }
     return null;
   } finally {
@@ -89,16 +103,19 @@ function watched(path: string, onChange: () => void): FSWatcher[] {
 }
 
 /** One look, then every event that was kept before it: so a process that is gone cannot hide the Stop it left. */
-async function step(run: WatchedRun, before: Progress, clock: ClockJumps): Promise<Progress> {
+async function step(run: WatchedRun, before: Progress, { clock, turns }: Memory): Promise<Progress> {
+  const rules: Rules = { tag: runTag(run.record.id), limits: run.limits };
   const seen = { ...(await look(run.files)), cancelled: await run.absence.isTakenAway(run.record) };
   let progress = { ...shifted(before, clock.takeMs(seen.atMs)), lookedAtMs: seen.atMs };
   for (const { event, atMs } of await run.files.newEvents()) {
-    const isOurs = event.session_id === run.record.claudeSession;
-    const phase = isOurs ? afterEvent(progress.phase, event, atMs, runTag(run.record.id)) : progress.phase;
+    const isNews = event.session_id === run.record.claudeSession && !turns.isRepeated(event);
+    const phase = isNews ? transition(progress.phase, { kind: "event", event, atMs }, rules) : progress.phase;
     progress = moved(run, progress, phase, Math.max(progress.movedAtMs, atMs));
   }
   const movedAtMs = Math.max(progress.movedAtMs, await run.files.transcriptMovedAtMs());
-  return moved(run, progress, afterLook(progress.phase, { ...seen, movedAtMs }, run.limits), movedAtMs);
+  const typedIn = isSettled(progress.phase, seen, seen.atMs) && (await run.isTypedIn());
+  const phase = transition(progress.phase, { kind: "look", look: { ...seen, movedAtMs, typedIn } }, rules);
+  return { ...moved(run, progress, phase, movedAtMs), dueMs: dueMs(phase, seen, seen.atMs) };
 }
 
 function moved(run: WatchedRun, before: Progress, phase: Phase, movedAtMs: number): Progress {
@@ -106,7 +123,7 @@ function moved(run: WatchedRun, before: Progress, phase: Phase, movedAtMs: numbe
   return { ...before, phase, movedAtMs, submitted: before.submitted || phase.name === "running" };
 }
 
-async function look(files: RunFiles): Promise<Omit<Look, "movedAtMs" | "cancelled">> {
+async function look(files: RunFiles): Promise<Omit<Look, "movedAtMs" | "cancelled" | "typedIn">> {
   const process = await files.process();
   const alive = process === null || isAlive(process);
   const exitCode = alive ? await files.exitCode() : await exitCodeSoon(files);

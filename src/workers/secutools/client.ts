@@ -57,14 +57,11 @@ export class Secutools {
   readonly #transport: Transport;
   readonly #retry: RetryPolicy;
   readonly #closing = new AbortController();
-  readonly #hide: (text: string) => string;
 
   /** @throws {QueueError} SECUTOOLS_NOT_CONFIGURED when the URL or the key cannot be one */
   constructor({ url, apiKey, concurrency, timeoutMs = TIMEOUT_MS, retry = RETRY }: SecutoolsOptions) {
     this.#transport = new Transport({ url, apiKey, concurrency, timeoutMs });
     this.#retry = retry;
-    // The platform may well repeat it.
-    this.#hide = (text) => text.replaceAll(apiKey, "[key]");
   }
 
   /** Hands in a job. The same key again is the same job, so what went wrong on the way is tried again. */
@@ -80,7 +77,7 @@ export class Secutools {
     return await this.#call(signal, (own) =>
       retried(this.#retry, own, async () => {
         const outcome = await this.#ask(request, question, own);
-        return outcome.kind === "garbled" ? { ...outcome, kind: "again", afterMs: 0 } : outcome;
+        return outcome.kind === "garbled" ? { ...outcome, kind: "again" } : outcome;
       }),
     );
   }
@@ -92,13 +89,13 @@ export class Secutools {
   }
 
   /**
-   * Asks about a job until it is over, or until the time is: then it is returned as it stands. Null when the platform
-   * has lost it. Gives up after `attempts` tries in a row without an answer.
+   * Asks about a job until it is over, or until the time is: then it is returned as it stands, or nobody waits for an
+   * answer any more. Null when the platform has lost it. Gives up after `attempts` tries in a row without an answer.
    */
   async waitForResult(id: string, { pollMs, timeoutMs, signal }: WaitOptions): Promise<RemoteJob | null> {
     const times = { policy: this.#retry, pollMs, timeoutMs };
     const willDo = (job: RemoteJob | null) => job === null || isOver(job.status);
-    return await this.#call(signal, (own) => polled(times, own, () => this.#look(id, own), willDo));
+    return await this.#call(signal, (own) => polled(times, own, (withinMs) => this.#look(id, own, withinMs), willDo));
   }
 
   /** Cancels a job; false when the platform does not know it. */
@@ -118,18 +115,18 @@ export class Secutools {
     await this.#transport.close();
   }
 
-  async #look(id: string, signal: AbortSignal): Promise<Outcome<RemoteJob | null>> {
+  async #look(id: string, signal: AbortSignal, withinMs?: number): Promise<Outcome<RemoteJob | null>> {
     const schema = remoteJob.refine((job) => job.id === id, "another job's answer");
     const question: Question<RemoteJob | null> = {
       what: `tell how the job ${id} stands`,
       read: jsonOf(schema),
       missing: { value: null },
     };
-    return await this.#ask({ method: "GET", path: pathOf(id) }, question, signal);
+    return await this.#ask({ method: "GET", path: pathOf(id), withinMs }, question, signal);
   }
 
   async #ask<T>(request: Request, question: Question<T>, signal: AbortSignal): Promise<Outcome<T>> {
-    return outcomeOf(await this.#transport.send(request, signal), question, this.#hide);
+    return outcomeOf(await this.#transport.send(request, signal), question);
   }
 
   async #call<T>(signal: AbortSignal | undefined, work: (own: AbortSignal) => Promise<T>): Promise<T> {

@@ -1,7 +1,8 @@
 import type { z } from "zod";
-import { type ErrorCode, QueueError } from "../../core/errors.ts";
+import type { ErrorCode } from "../../core/errors.ts";
 import { parseJson } from "../../core/json.ts";
 import { oneLine } from "../../core/one-line.ts";
+import { SecutoolsError } from "./error.ts";
 import type { Outcome } from "./retry.ts";
 import type { Answer } from "./transport.ts";
 import { remoteError } from "./wire.ts";
@@ -24,15 +25,10 @@ const HINTS: Readonly<Record<number, string>> = {
   404: "check SECUTOOLS_URL or secutools.url",
 };
 
-/** What an answer comes to. `hide` takes out of a message what must not stand in any. */
-export function outcomeOf<T>(answer: Answer, question: Question<T>, hide: (text: string) => string): Outcome<T> {
-  const failure = (code: ErrorCode, why: string, hint?: string) =>
-    new QueueError(oneLine(hide(`secutools did not ${question.what}: ${why}`)), {
-      code,
-      ...(hint === undefined ? {} : { hint }),
-    });
-  if (answer.kind === "unreachable")
-    return { kind: "again", error: failure("SECUTOOLS_UNREACHABLE", answer.what), afterMs: 0 };
+/** What an answer comes to. */
+export function outcomeOf<T>(answer: Answer, question: Question<T>): Outcome<T> {
+  const failure = failing(answer, question.what);
+  if (answer.kind === "unreachable") return { kind: "again", error: failure("SECUTOOLS_UNREACHABLE", answer.what) };
   const { status, text } = answer;
   const says = `${status}${complaint(text)}`;
   switch (kindOf(status)) {
@@ -42,13 +38,23 @@ export function outcomeOf<T>(answer: Answer, question: Question<T>, hide: (text:
       return { kind: "garbled", error: failure("SECUTOOLS_BAD_ANSWER", `its answer is bad: ${reading.problem}`) };
     }
     case "again":
-      return { kind: "again", error: failure("SECUTOOLS_UNREACHABLE", says), afterMs: answer.retryAfterMs };
+      return { kind: "again", error: failure("SECUTOOLS_UNREACHABLE", says) };
     case "refused":
       if (status === 404 && question.missing !== undefined) return { kind: "value", value: question.missing.value };
       return { kind: "failed", error: failure("SECUTOOLS_REFUSED", says, HINTS[status]) };
     case "strange":
       return { kind: "failed", error: failure("SECUTOOLS_BAD_ANSWER", `its answer is bad: status ${says}`) };
   }
+}
+
+/** Makes the error that an answer comes to. */
+function failing(answer: Answer, what: string) {
+  const { status, retryAfterMs: afterMs } = answer.kind === "answered" ? answer : { status: null, retryAfterMs: 0 };
+  return (code: ErrorCode, why: string, hint?: string) =>
+    new SecutoolsError(oneLine(`secutools did not ${what}: ${why}`), {
+      ...{ code, status, afterMs },
+      ...(hint === undefined ? {} : { hint }),
+    });
 }
 
 /** Reads JSON of this shape. */

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import type { QueueError } from "../../core/errors.ts";
+import type { SecutoolsError } from "./error.ts";
 
 /** How often something is tried, and the pauses between: up to `baseMs` after the first try, then twice as long each. */
 export interface RetryPolicy {
@@ -11,14 +11,16 @@ export interface RetryPolicy {
 /** What a try came to. */
 export type Outcome<T> =
   | { readonly kind: "value"; readonly value: T }
-  /** It may go better next time, but not before `afterMs`. */
-  | { readonly kind: "again"; readonly error: QueueError; readonly afterMs: number }
+  /** It may go better next time, but not before the error's `afterMs`. */
+  | { readonly kind: "again"; readonly error: SecutoolsError }
   /** Taken, as far as one can tell, but the answer makes no sense. */
-  | { readonly kind: "garbled"; readonly error: QueueError }
-  | { readonly kind: "failed"; readonly error: QueueError };
+  | { readonly kind: "garbled"; readonly error: SecutoolsError }
+  | { readonly kind: "failed"; readonly error: SecutoolsError };
 
 /** A platform that asks for more is asked again all the same. */
 const MAX_RETRY_AFTER_MS = 300_000;
+/** What the last question of a wait has for its answer, however little time is left. */
+const LAST_MS = 1_000;
 
 /** Tries until there is a value. @throws {QueueError} the last try's, when none is left or another one makes no sense */
 export async function retried<T>(
@@ -30,7 +32,7 @@ export async function retried<T>(
     const outcome = await attempt();
     if (outcome.kind === "value") return outcome.value;
     if (outcome.kind !== "again" || tries >= policy.attempts) throw outcome.error;
-    await sleep(pauseMs(policy, tries, outcome.afterMs), undefined, { signal });
+    await sleep(pauseMs(policy, tries, outcome.error.afterMs), undefined, { signal });
   }
 }
 
@@ -52,18 +54,19 @@ function untilDate(header: string, nowMs: number): number {
 }
 
 /**
- * Asks again and again until an answer will do, or the time is over: then the last one has to.
+ * Asks again and again until an answer will do, or the time is over: then the last one has to. Each attempt is told how
+ * long it may take.
  * @throws {QueueError} when `attempts` tries in a row, or the last one, had no answer; or one came that makes no sense
  */
 export async function polled<T>(
   { policy, pollMs, timeoutMs }: { readonly policy: RetryPolicy; readonly pollMs: number; readonly timeoutMs: number },
   signal: AbortSignal,
-  attempt: () => Promise<Outcome<T>>,
+  attempt: (withinMs: number) => Promise<Outcome<T>>,
   willDo: (value: T) => boolean,
 ): Promise<T> {
   const endMs = performance.now() + timeoutMs;
   for (let failures = 0; ; ) {
-    const outcome = await attempt();
+    const outcome = await attempt(Math.max(Math.ceil(endMs - performance.now()), LAST_MS));
     const leftMs = endMs - performance.now();
     if (outcome.kind === "value") {
       if (leftMs <= 0 || willDo(outcome.value)) return outcome.value;
@@ -71,8 +74,9 @@ export async function polled<T>(
       await sleep(Math.min(pollMs, leftMs), undefined, { signal });
     } else {
       failures += 1;
-      if (outcome.kind !== "again" || failures >= policy.attempts || leftMs <= outcome.afterMs) throw outcome.error;
-      await sleep(Math.min(pauseMs(policy, failures, outcome.afterMs), leftMs), undefined, { signal });
+      const { kind, error } = outcome;
+      if (kind !== "again" || failures >= policy.attempts || leftMs <= error.afterMs) throw error;
+      await sleep(Math.min(pauseMs(policy, failures, error.afterMs), leftMs), undefined, { signal });
     }
   }
 }

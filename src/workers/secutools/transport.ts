@@ -3,6 +3,7 @@ import pLimit, { type LimitFunction } from "p-limit";
 import { type Dispatcher, Pool } from "undici";
 import { QueueError } from "../../core/errors.ts";
 import { abortable } from "./abort.ts";
+import { hiding } from "./hide.ts";
 import { retryAfterMs } from "./retry.ts";
 
 export interface TransportOptions {
@@ -20,11 +21,13 @@ export interface Request {
   readonly path: string;
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: string;
+  /** For the answer as a whole, where that is less than usual. */
+  readonly withinMs?: number | undefined;
 }
 
 /** What came back. */
 export type Answer =
-  /** `text` is null where it is too large, or where a refusal's broke off. */
+  /** `text` is without our key, and null where it is too large, or where a refusal's broke off. */
   | { readonly kind: "answered"; readonly status: number; readonly text: string | null; readonly retryAfterMs: number }
   | { readonly kind: "unreachable"; readonly what: string };
 
@@ -42,6 +45,8 @@ export class Transport {
   readonly #jobs: string;
   readonly #authorization: string;
   readonly #timeoutMs: number;
+  /** The platform may well repeat the key, and what it says goes into logs, jobs and files. */
+  readonly #hide: (text: string) => string;
 
   /** @throws {QueueError} SECUTOOLS_NOT_CONFIGURED when the URL or the key cannot be one */
   constructor({ url, apiKey, concurrency, timeoutMs }: TransportOptions) {
@@ -59,6 +64,7 @@ export class Transport {
     this.#jobs = `${pathname.replace(/\/+$/, "")}${JOBS}`;
     this.#authorization = `Bearer ${apiKey}`;
     this.#timeoutMs = timeoutMs;
+    this.#hide = hiding(apiKey);
   }
 
   /** Rejects with the signal's reason, and for nothing else. */
@@ -81,9 +87,11 @@ export class Transport {
     }
   }
 
-  async #request({ method, path, headers, body }: Request, signal: AbortSignal): Promise<Answer> {
+  async #request({ method, path, headers, body, withinMs }: Request, signal: AbortSignal): Promise<Answer> {
     return await abortable([signal], async (own, abort) => {
-      const late = setTimeout(() => abort(noAnswerWithin(this.#timeoutMs)), this.#timeoutMs);
+      const giveUpAfter = (ms: number) => setTimeout(() => abort(noAnswerWithin(ms)), ms);
+      const late = giveUpAfter(this.#timeoutMs);
+      const tooLate = giveUpAfter(Math.min(withinMs ?? Number.POSITIVE_INFINITY, 2 * this.#timeoutMs));
       try {
         const response = await this.#pool.request({
           method,
@@ -93,9 +101,10 @@ export class Transport {
           signal: own,
         });
         clearTimeout(late);
-        return await toAnswer(response, this.#timeoutMs);
+        return await toAnswer(response, this.#timeoutMs, this.#hide);
       } finally {
         clearTimeout(late);
+        clearTimeout(tooLate);
       }
     });
   }
@@ -118,6 +127,7 @@ function unusable(message: string): QueueError {
 async function toAnswer(
   { statusCode: status, headers, body }: Dispatcher.ResponseData,
   timeoutMs: number,
+  hide: (text: string) => string,
 ): Promise<Answer> {
   const declaredBytes = Number(headers["content-length"] ?? 0);
   const late = setTimeout(() => body.destroy(noAnswerWithin(timeoutMs)), timeoutMs);
@@ -128,7 +138,7 @@ async function toAnswer(
         : // Its status says enough.
           await readText(body, declaredBytes, MAX_REFUSAL_BYTES).catch(() => null);
     const afterMs = retryAfterMs(String(headers["retry-after"] ?? ""), Date.now());
-    return { kind: "answered", status, text, retryAfterMs: afterMs };
+    return { kind: "answered", status, text: text === null ? null : hide(text), retryAfterMs: afterMs };
   } finally {
     clearTimeout(late);
   }

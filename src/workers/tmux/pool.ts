@@ -1,5 +1,6 @@
 import { holdsTerminal } from "../process.ts";
-import type { Pane, Tmux } from "./tmux.ts";
+import { PoolOwner, type PoolOwnerOptions } from "./pool-owner.ts";
+import type { Pane } from "./tmux.ts";
 
 /** A session that belongs to whoever reserved it until it is released. */
 export interface Session {
@@ -7,9 +8,7 @@ export interface Session {
   readonly pane: Pane;
 }
 
-export interface PoolOptions {
-  readonly tmux: Tmux;
-  readonly prefix: string;
+export interface PoolOptions extends PoolOwnerOptions {
   readonly startIndex: number;
   readonly min: number;
   readonly max: number;
@@ -40,33 +39,43 @@ const SHELLS = ["sh", "bash", "zsh", "fish", "dash", "ksh", "ash", "tcsh", "csh"
 export class Pool {
   readonly #options: PoolOptions;
   readonly #names: readonly string[];
+  readonly #owner: PoolOwner;
   readonly #reserved = new Set<string>();
-  readonly #coolsUntilMs = new Map<string, number>();
   readonly #freshUntilMs = new Map<string, number>();
 
   constructor(options: PoolOptions) {
     const { prefix, startIndex, max, excluded } = options;
     this.#options = options;
+    this.#owner = new PoolOwner(options);
     this.#names = Array.from({ length: max }, (_, index) => `${prefix}${startIndex + index}`).filter(
       (name) => !excluded.includes(name),
     );
   }
 
-  /** Makes the sessions that are missing, up to `min`. */
+  /** Makes the sessions that are missing, up to `min`. @throws {QueueError} POOL_TAKEN */
   async reconcile(): Promise<void> {
+    await this.#owner.take();
     await this.#panesWithMissing();
   }
 
-  /** Reserves up to `limit` free sessions, in the order of their numbers. Missing ones up to `min` are made first. */
+  /** Leaves the sessions to whichever daemon comes next. */
+  async leave(): Promise<void> {
+    await this.#owner.leave();
+  }
+
+  /**
+   * Reserves up to `limit` free sessions, in the order of their numbers. Missing ones up to `min` are made first.
+   * @throws {QueueError} POOL_TAKEN
+   */
   async reserve(limit: number): Promise<Session[]> {
-    const candidates = this.#names.filter((name) => !this.#reserved.has(name) && this.#isCool(name));
+    const candidates = this.#names.filter((name) => !this.#reserved.has(name));
     if (candidates.length === 0) return [];
     const panes = await this.#panesWithMissing();
     const free: Session[] = [];
     for (const name of candidates) {
       if (free.length >= limit) break;
       const pane = panes.get(name);
-      if (pane === undefined || !this.#isIdle(pane)) continue;
+      if (pane === undefined || this.#isCooling(pane) || !this.#isIdle(pane)) continue;
       this.#reserved.add(name);
       free.push({ name, pane });
     }
@@ -99,8 +108,14 @@ export class Pool {
 
   #stateOf(name: string, pane: Pane | null): SessionState {
     if (this.#reserved.has(name) || (pane !== null && pane.run !== null)) return "busy";
-    if (!this.#isCool(name)) return "cooling";
-    return pane !== null && this.#isIdle(pane) ? "idle" : "in use";
+    if (pane === null) return "in use";
+    if (this.#isCooling(pane)) return "cooling";
+    return this.#isIdle(pane) ? "idle" : "in use";
+  }
+
+  /** Whether a person is typing in a session, and not just watching. @throws {QueueError} TMUX_FAILED: nothing is known */
+  async isTypedIn({ pane }: Session): Promise<boolean> {
+    return isTypedIn({ typedAtMs: await this.#options.tmux.typedAtMs(pane) });
   }
 
   /** The reservation ends and nothing was started: the session is as it was. */
@@ -110,11 +125,11 @@ export class Pool {
 
   /** The run in the session is over: it is an idle shell again. After a failure of the session it rests. */
   async release(session: Session, options: { cooldown: boolean }): Promise<void> {
+    const { tmux, cooldownMs } = this.#options;
     try {
-      await this.#options.tmux.giveBack(session.pane);
+      await tmux.giveBack(session.pane, options.cooldown ? Date.now() + cooldownMs : 0);
       this.#freshUntilMs.set(session.name, performance.now() + FRESH_MS);
     } finally {
-      if (options.cooldown) this.#coolsUntilMs.set(session.name, performance.now() + this.#options.cooldownMs);
       this.#reserved.delete(session.name);
     }
   }
@@ -127,6 +142,8 @@ export class Pool {
     const missing = this.#names.filter((name) => !existing.has(name)).slice(0, Math.max(0, min - present));
     if (missing.length === 0) return this.#ours(panes);
     await tmux.createSessions(missing, directory);
+    // The server may have been started with them.
+    await this.#owner.take();
     for (const name of missing) this.#freshUntilMs.set(name, performance.now() + FRESH_MS);
     return this.#ours(await tmux.listPanes());
   }
@@ -144,12 +161,14 @@ export class Pool {
     return SHELLS.includes(pane.command.replace(/^-/, "")) && holdsTerminal(pane.pid);
   }
 
-  #isCool(name: string): boolean {
-    return (this.#coolsUntilMs.get(name) ?? 0) <= performance.now();
+  /** What is further off than a cooldown was written before the clock was set back. */
+  #isCooling({ coolsUntilMs }: Pane): boolean {
+    const leftMs = coolsUntilMs - Date.now();
+    return leftMs > 0 && leftMs <= this.#options.cooldownMs;
   }
 }
 
 /** An attached person who typed a moment ago may go on typing. */
-function isTypedIn({ typedAtMs }: Pane): boolean {
+function isTypedIn({ typedAtMs }: Pick<Pane, "typedAtMs">): boolean {
   return typedAtMs !== null && Date.now() - typedAtMs < TYPING_MS;
 }

@@ -17,13 +17,17 @@ export interface Pane {
   readonly command: string;
   /** When a person last typed in the session, in ms since the epoch; null when nobody is attached. */
   readonly typedAtMs: number | null;
+  /** Until when the session rests, in ms since the epoch; 0 when it does not. */
+  readonly coolsUntilMs: number;
 }
 
 /** The session option that carries the run's id, so that tmux alone tells who works where. */
 const RUN_TAG = "@ccl_run";
+/** The one that says until when the session rests. */
+const COOLS_UNTIL = "@ccl_cools_until";
 /** What tmux says when no server runs on its socket, or one without any session. */
 const NOTHING_THERE =
-  /no server running|no current target|error connecting to .*(No such file or directory|Connection refused)/;
+  /no server running|server exited unexpectedly|no current target|error connecting to .*(No such file or directory|Connection refused)/;
 /** What tmux says of a session that is there already. */
 const DUPLICATE = /duplicate session/;
 /** What tmux says of a pane that went away with its session. */
@@ -31,7 +35,7 @@ const NO_PANE = /can't find pane/;
 const TIMEOUT_MS = 10_000;
 const execute = promisify(execFile);
 /** Free text comes last: no field before it can hold the separator. */
-const PANE_FORMAT = `#{pane_id}|#{pane_pid}|#{pane_dead}|#{session_windows}|#{window_panes}|#{session_attached}|#{session_activity}|#{${RUN_TAG}}|#{session_name}|#{pane_current_command}`;
+const PANE_FORMAT = `#{pane_id}|#{pane_pid}|#{pane_dead}|#{session_windows}|#{window_panes}|#{session_attached}|#{session_activity}|#{${RUN_TAG}}|#{${COOLS_UNTIL}}|#{session_name}|#{pane_current_command}`;
 
 type Command = readonly string[];
 
@@ -47,6 +51,8 @@ export class Tmux {
   readonly socket: string;
   readonly #environment: Readonly<Record<string, string>>;
   readonly #timeoutMs: number;
+  /** What new panes run; asked once. */
+  #shell: string | null = null;
 
   constructor(socket: string, environment: Readonly<Record<string, string>>, timeoutMs = TIMEOUT_MS) {
     this.socket = socket;
@@ -94,18 +100,45 @@ export class Tmux {
     ]);
   }
 
-  /** Replaces what runs in a session's pane by an idle shell, and takes the tag off. A pane that is gone is no error. */
-  async giveBack(pane: Pane): Promise<void> {
+  /**
+   * Replaces what runs in a session's pane by an idle shell that rests until then, and takes the tag off. A pane that is
+   * gone is no error.
+   */
+  async giveBack(pane: Pane, coolsUntilMs: number): Promise<void> {
     try {
-      const shell = await this.#run([["show-options", "-gv", "default-shell"]]);
+      this.#shell ??= (await this.#run([["show-options", "-gv", "default-shell"]])).trim();
       await this.#run([
-        ["respawn-pane", "-k", "-t", pane.id, shell.trim(), "-l"],
+        ["respawn-pane", "-k", "-t", pane.id, this.#shell, "-l"],
         ["set-option", "-w", "-u", "-t", pane.id, "remain-on-exit"],
+        ["set-option", "-t", pane.id, COOLS_UNTIL, String(coolsUntilMs)],
         ["set-option", "-u", "-t", pane.id, RUN_TAG],
       ]);
     } catch (error) {
       if (!NO_PANE.test(messageOf(error)) && !NOTHING_THERE.test(messageOf(error))) throw error;
     }
+  }
+
+  /**
+   * Sets an option of the server where it is as known (empty where it is not set), and returns what it is then; null
+   * where no server runs. Of several that know the same, one sets it. All three are plain words: formats read them.
+   */
+  async swapOption(name: string, known: string, wanted: string): Promise<string | null> {
+    const output = await this.#run([
+      ["if-shell", "-F", `#{==:#{${name}},${known}}`, `set-option -s ${name} "${wanted}"`],
+      ["display-message", "-p", `#{${name}}`],
+    ]).catch((error: unknown) => {
+      if (NOTHING_THERE.test(messageOf(error))) return null;
+      throw error;
+    });
+    return output === null ? null : output.trim();
+  }
+
+  /** When an attached person last pressed a key, in ms since the epoch; null when nobody has since one came. */
+  async typedAtMs(pane: Pane): Promise<number | null> {
+    const format = "#{session_attached} #{session_last_attached} #{session_activity}";
+    const output = await this.#run([["display-message", "-p", "-t", pane.id, format]]);
+    const [attached = 0, cameAt = 0, activeAt = 0] = output.trim().split(" ").map(Number);
+    return attached > 0 && activeAt > cameAt ? activeAt * 1_000 : null;
   }
 
   /** What stands on a pane's screen, for a person to read. */
@@ -178,7 +211,7 @@ function escapeFormat(text: string): string {
 }
 
 function parsePane(line: string): Pane | null {
-  const [id, pid, dead, windows, panes, attached, activity, run, session, ...command] = line.split("|");
+  const [id, pid, dead, windows, panes, attached, activity, run, coolsUntil, session, ...command] = line.split("|");
   if (id === undefined || session === undefined) return null;
   return {
     session,
@@ -189,6 +222,7 @@ function parsePane(line: string): Pane | null {
     run: run === undefined || run === "" ? null : run,
     command: command.join("|"),
     typedAtMs: attached === "0" ? null : Number(activity) * 1_000,
+    coolsUntilMs: Number(coolsUntil),
   };
 }
 
