@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, utimesSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, utimesSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -186,6 +186,19 @@ describe("the end of an agent that has stopped", () => {
     await new Promise<Progress>((resolve) => void watch({ isTypedIn, onLook: resolve }));
     expect(isTypedIn).not.toHaveBeenCalled();
   });
+});
+
+test("a run whose project is renamed in the middle of a look follows it there, and does not count as cancelled", async () => {
+  const projects = mkdtempSync(join(tmpdir(), "watch-"));
+  onTestFinished(() => rmSync(projects, { recursive: true }));
+  const [before, after] = [join(projects, "before"), join(projects, "after")];
+  mkdirSync(join(after, ".agent-queue", "inbox"), { recursive: true });
+  const reads = [before];
+  const followed: RunRecord = { ...record, project: after };
+  Object.defineProperty(followed, "project", { get: () => reads.shift() ?? after });
+  vi.spyOn(Date, "now").mockReturnValue(LAUNCHED_AT + 20);
+  const { phase } = await new Promise<Progress>((resolve) => void watch({ record: followed, onLook: resolve }));
+  expect(phase.name).toBe("launching");
 });
 
 describe("a clock that is set while an agent works", () => {

@@ -114,14 +114,16 @@ async function carryOut(verdict: Verdict, run: EndedRun): Promise<void> {
  */
 async function giveBack(run: EndedRun, left: Pick<LocalPayload, "attempts">, delayMs: number): Promise<boolean> {
   const { parts, record } = run;
-  if (!(await hasInbox(taskOf(record)))) {
-    if (await run.absence.isTakenAway(taskOf(record))) return false;
-    throw projectAway(taskOf(record));
-  }
+  const task = taskOf(record);
   const { claudeSession: session, promptHash } = record;
   const resume = (await canBeResumed(run)) ? { session, promptHash } : null;
   await parts.fetcher.amend(record.job, { ...left, resume });
-  const hasItsName = await unclaim(taskOf(record));
+  const hasItsName = await unclaim(task);
+  // Only now: a project that is renamed in between has taken the claim along.
+  if (!(await hasInbox(task))) {
+    if (await run.absence.isTakenAway(task)) return false;
+    throw projectAway(task);
+  }
   await close(run);
   // Whatever has the name now is another task, and this one gets a job under its new one.
   if (hasItsName) await parts.fetcher.putBack(record.job, delayMs);

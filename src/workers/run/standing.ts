@@ -33,9 +33,9 @@ async function answerOf(parts: StandingParts, record: RunRecord, isAgain: boolea
   const standing = await parts.fetcher.standing(record.job, record.id);
   if (standing === "ours") return true;
   const isLost = standing === "waiting" || standing === "unknown";
+  const task = taskOf(record);
   // Nobody can take over what is in a project that is away.
-  if (isLost && !(await hasInbox(taskOf(record)))) return true;
-  if (!(await isClaimed(taskOf(record)))) return standing === "unknown";
+  if (!(await isClaimed(task))) return standing === "unknown" || (isLost && !(await hasInbox(task)));
   if (isLost) return (await restore(parts, record)) ? true : null;
   if (!isAgain) return null;
   if (standing === "elsewhere") return false;

@@ -10,7 +10,7 @@ import { Turns } from "../claude/turns.ts";
 import { isAlive } from "../process.ts";
 import type { Absence } from "./absence.ts";
 import type { RunFiles } from "./files.ts";
-import type { RunRecord } from "./record.ts";
+import { type RunRecord, taskOf } from "./record.ts";
 import { type RunStore, runTag } from "./store.ts";
 
 /** How often a run is looked at when nothing wakes us: for what leaves no file behind, such as a killed process. */
@@ -105,7 +105,9 @@ function watched(path: string, onChange: () => void): FSWatcher[] {
 /** One look, then every event that was kept before it: so a process that is gone cannot hide the Stop it left. */
 async function step(run: WatchedRun, before: Progress, { clock, turns }: Memory): Promise<Progress> {
   const rules: Rules = { tag: runTag(run.record.id), limits: run.limits };
-  const seen = { ...(await look(run.files)), cancelled: await run.absence.isTakenAway(run.record) };
+  // As it is now: the record follows its project also in the middle of a look.
+  const task = taskOf(run.record);
+  const seen = { ...(await look(run.files)), cancelled: await run.absence.isTakenAway(task) };
   let progress = { ...shifted(before, clock.takeMs(seen.atMs)), lookedAtMs: seen.atMs };
   for (const { event, atMs } of await run.files.newEvents()) {
     const isNews = event.session_id === run.record.claudeSession && !turns.isRepeated(event);
