@@ -76,7 +76,7 @@ test("ten sessions after kill -9: all that runs is watched and all that has ende
   const status = async () => await askDaemon(queue.config.stateDir, "GET", "/api/status", statusSchema);
   const isBack = async () => {
     const { runs } = await status().catch(() => ({ runs: [] }));
-    return runs.length === running.length && (await queue.names("done")).length === finished.length && runs;
+    return runs.length === running.length && (await queue.names("done")).join() === ended.join() && runs;
   };
   const runs = await until("all is in hand again", isBack);
   expect(performance.now() - startedMs).toBeLessThan(MOST_MS);
