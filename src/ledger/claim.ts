@@ -1,4 +1,4 @@
-import { lstat, readdir, rename, rm, stat } from "node:fs/promises";
+import { lstat, rename, rm, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { ignoreMissing, isSystemError } from "../core/errors.ts";
 import type { TaskFile } from "../core/task.ts";
@@ -69,9 +69,8 @@ export async function giveBack(task: TaskFile, run: string): Promise<"given" | "
   return (await restore(task, aside)) ? "given" : "none";
 }
 
-/** Brings back the files that a crash in the middle of `giveBack` left hidden. */
-export async function restoreGivenBack(project: string): Promise<void> {
-  const names = await readdir(inboxDir(project)).catch(() => []);
+/** Brings back those of an inbox's files that a crash in the middle of `giveBack` left hidden. */
+export async function restoreGivenBack(project: string, names: readonly string[]): Promise<void> {
   for (const hidden of names) {
     const name = hidden.startsWith(".") && hidden.endsWith(ASIDE_SUFFIX) ? hidden.slice(1, -ASIDE_SUFFIX.length) : "";
     if (isTaskName(name)) await restore({ project, name }, join(inboxDir(project), hidden));

@@ -1,8 +1,9 @@
-import { readdir, rm } from "node:fs/promises";
+import { readdir, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { isCancellation, parseRunId } from "../core/id.ts";
 import type { TaskFile } from "../core/task.ts";
 import { isAtWork } from "./at-work.ts";
+import { restoreGivenBack } from "./claim.ts";
 import { type Sighting, sight } from "./completeness.ts";
 import { dropEnding, isEndingCutShort } from "./ending.ts";
 import { isFooterOf } from "./footer.ts";
@@ -16,35 +17,74 @@ const RESULT_DRAFT = /^\..+\.draft$/;
 /** The same of a marker or of a task that was added, in the inbox: what authors hide there is theirs. */
 const INBOX_DRAFT = /^\.(?:[a-z0-9]{10}-\d+|[\da-f]{8}-[\da-f-]{27})\.draft$/;
 
-/**
- * Clears away what is left of ends that a crash cut short after the result was in its place, and brings cancellations to
- * their end. A run's own end is repeated by whoever has the run.
- */
-export async function endCutShort(project: string): Promise<void> {
-  const names = await readdir(inboxDir(project)).catch(() => []);
-  for (const name of names.flatMap((hidden) => endingTaskName(hidden) ?? [])) await clearEnding({ project, name });
+/** A folder that has changed within this may change again without a new time. */
+const FILE_CLOCK_MS = 1_000;
+
+/** What crashes have cut short in one project. */
+export class CutShort {
+  readonly #project: string;
+  /** When the shelves that had no drafts at the last look had last changed: they are large, and mostly as they were. */
+  readonly #clear = new Map<Shelf, bigint>();
+
+  constructor(project: string) {
+    this.#project = project;
+  }
+
+  /**
+   * Brings back what a takeover has hidden, clears away what is left of ends that were cut short after the result was in
+   * its place, and brings cancellations to their end. A run's own end is repeated by whoever has the run. Returns whether
+   * something is left that somebody may still be at.
+   */
+  async end(): Promise<boolean> {
+    const project = this.#project;
+    const names = await readdir(inboxDir(project)).catch(() => []);
+    await restoreGivenBack(project, names);
+    let isLeft = await clearDrafts(inboxDir(project), names, INBOX_DRAFT);
+    for (const name of names.flatMap((hidden) => endingTaskName(hidden) ?? []))
+      if (await clearEnding({ project, name })) isLeft = true;
+    for (const name of names) if (await endTaken(project, name)) isLeft = true;
+    for (const shelf of SHELVES) if (await this.#clearShelf(shelf)) isLeft = true;
+    return isLeft;
+  }
+
+  async #clearShelf(shelf: Shelf): Promise<boolean> {
+    const folder = shelfDir(this.#project, shelf);
+    const stats = await stat(folder, { bigint: true }).catch(() => null);
+    if (stats === null || this.#clear.get(shelf) === stats.mtimeNs) return false;
+    const isLeft = await clearDrafts(folder, await readdir(folder).catch(() => []), RESULT_DRAFT);
+    if (!isLeft && Date.now() - Number(stats.mtimeMs) > FILE_CLOCK_MS) this.#clear.set(shelf, stats.mtimeNs);
+    return isLeft;
+  }
+}
+
+/** True when somebody may be at the task's end. Where the marker is there, whoever comes to end it goes on with it. */
+async function clearEnding(task: TaskFile): Promise<boolean> {
+  if (await isMarked(task)) return false;
+  if (!(await isEndingCutShort(task))) return true;
+  await dropEnding(task);
+  return false;
+}
+
+/** True when somebody may be at the end whose file this is. */
+async function endTaken(project: string, name: string): Promise<boolean> {
+  const run = takenBy(name);
+  const taken = run === null ? null : await sight(join(inboxDir(project), name));
+  if (run === null || taken === null) return false;
+  if (isAtWork(taken)) return true;
+  if (!(await clearShelved(project, run, taken)) && !isRun(run)) await shelveNameless(project, run, taken);
+  return false;
+}
+
+/** What a draft is made of is still somewhere else: whoever has it makes another. True when somebody may be at one. */
+async function clearDrafts(folder: string, names: readonly string[], pattern: RegExp): Promise<boolean> {
+  let isLeft = false;
   for (const name of names) {
-    const run = takenBy(name);
-    const taken = run === null ? null : await sight(join(inboxDir(project), name));
-    if (run === null || taken === null || isAtWork(taken)) continue;
-    if (await clearShelved(project, run, taken)) continue;
-    if (!isRun(run)) await shelveNameless(project, run, taken);
-  }
-  await clearDrafts(inboxDir(project), INBOX_DRAFT);
-  for (const shelf of SHELVES) await clearDrafts(shelfDir(project, shelf), RESULT_DRAFT);
-}
-
-/** Where the marker is there, whoever comes to end the task goes on with it. */
-async function clearEnding(task: TaskFile): Promise<void> {
-  if ((await isEndingCutShort(task)) && !(await isMarked(task))) await dropEnding(task);
-}
-
-/** What a draft is made of is still somewhere else: whoever has it makes another. */
-async function clearDrafts(folder: string, pattern: RegExp): Promise<void> {
-  for (const name of await readdir(folder).catch(() => [])) {
     const draft = pattern.test(name) ? await sight(join(folder, name)) : null;
-    if (draft !== null && !isAtWork(draft)) await rm(draft.path, { force: true });
+    if (draft === null) continue;
+    if (isAtWork(draft)) isLeft = true;
+    else await rm(draft.path, { force: true });
   }
+  return isLeft;
 }
 
 /** False when its result is nowhere. */

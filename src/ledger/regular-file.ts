@@ -36,12 +36,13 @@ export async function readRegular(path: string, maxBytes: number, links: Links =
 /** null when it has more. The size that a file states is none that it has to keep to. */
 async function readUpTo(handle: FileHandle, maxBytes: number): Promise<Buffer | null> {
   const chunks: Buffer[] = [];
+  let space = Buffer.allocUnsafe(FIRST_BYTES);
   for (let size = 0; size <= maxBytes; ) {
-    const length = size === 0 ? FIRST_BYTES : CHUNK_BYTES;
-    const { bytesRead, buffer } = await handle.read({ buffer: Buffer.allocUnsafe(length), position: null });
+    const { bytesRead } = await handle.read({ buffer: space, position: null });
     if (bytesRead === 0) return Buffer.concat(chunks);
-    chunks.push(buffer.subarray(0, bytesRead));
+    chunks.push(space.subarray(0, bytesRead));
     size += bytesRead;
+    space = bytesRead < space.length ? space.subarray(bytesRead) : Buffer.allocUnsafe(CHUNK_BYTES);
   }
   return null;
 }

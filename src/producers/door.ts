@@ -3,9 +3,8 @@ import type { TaskEvents } from "../core/events.ts";
 import type { TaskFile } from "../core/task.ts";
 import type { Work } from "../core/work.ts";
 import { cancellation } from "../ledger/cancellation.ts";
-import { restoreGivenBack, unclaim } from "../ledger/claim.ts";
+import { unclaim } from "../ledger/claim.ts";
 import { fingerprint, type Sighting } from "../ledger/completeness.ts";
-import { endCutShort } from "../ledger/cut-short.ts";
 import { invalidMarker, isMarked, readMarker, remoteOf } from "../ledger/marker.ts";
 import { parseTask } from "../ledger/parse-task.ts";
 import { readTask } from "../ledger/read-task.ts";
@@ -78,12 +77,6 @@ export class Door {
   /** The tasks among these that the queue knows nothing of. */
   async withoutJob(tasks: readonly TaskFile[]): Promise<TaskFile[]> {
     return await this.#queues.withoutJob(tasks);
-  }
-
-  /** Makes good what takeovers, runs and cancellations left hidden when they were cut short. */
-  async endCutShort(project: string): Promise<void> {
-    await restoreGivenBack(project);
-    await endCutShort(project);
   }
 
   /** The claims that belong to no run, as a crash between two steps leaves them, and whether anybody works on them. */

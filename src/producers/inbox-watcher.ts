@@ -1,9 +1,9 @@
 import { type FSWatcher as NativeWatcher, watch } from "node:fs";
 import { stat } from "node:fs/promises";
 import { type FSWatcher, watch as watchTree } from "chokidar";
+import pLimit from "p-limit";
 import { isSystemError } from "../core/errors.ts";
 import type { Service } from "../core/service.ts";
-import { AT_WORK_MS } from "../ledger/at-work.ts";
 import { inboxDir } from "../ledger/layout.ts";
 import type { Door } from "./door.ts";
 import { Inbox } from "./inbox.ts";
@@ -29,9 +29,8 @@ const DEPTH = 2;
 const POLL_MS = 1_000;
 /** How long after a directory came we look for inboxes: chokidar misses what appears in it before it is watched. */
 const SEARCH_DELAY_MS = 500;
-
-/** How long after the start every folder is looked at again: what a crash has just cut short, the first look leaves. */
-const SECOND_SWEEP_MS = AT_WORK_MS + 1_000;
+/** Few enough that hundreds of inboxes take no more memory than some. */
+const SWEPT_AT_ONCE = 10;
 
 /**
  * Keeps an eye on every inbox: chokidar tells which inboxes come and go, the system what happens in each,
@@ -45,7 +44,6 @@ export class InboxWatcher implements Service {
   /** Some of the folders above the inboxes are not watched: we have to look for new inboxes ourselves. */
   #isBlind = false;
   #sweep: NodeJS.Timeout | null = null;
-  #secondSweep: NodeJS.Timeout | null = null;
   #poll: NodeJS.Timeout | null = null;
   #search: NodeJS.Timeout | null = null;
 
@@ -63,14 +61,12 @@ export class InboxWatcher implements Service {
     this.#tree.on("unlinkDir", (path) => this.#vanished(path));
     this.#tree.on("error", (error) => this.#meet(error));
     this.#sweep = setInterval(() => void this.sweepOnce().catch(onError), sweepIntervalMs);
-    this.#secondSweep = setTimeout(() => void this.sweepOnce().catch(onError), SECOND_SWEEP_MS);
     this.#poll = setInterval(() => void this.#pollOnce().catch(onError), POLL_MS);
     await this.sweepOnce();
   }
 
   async stop(): Promise<void> {
     clearInterval(this.#sweep ?? undefined);
-    clearTimeout(this.#secondSweep ?? undefined);
     clearInterval(this.#poll ?? undefined);
     clearTimeout(this.#search ?? undefined);
     await this.#tree?.close();
@@ -81,10 +77,9 @@ export class InboxWatcher implements Service {
   /** Looks for inboxes that are not watched yet, and at every file of all of them. */
   async sweepOnce(): Promise<void> {
     await this.#find();
-    const sweeps = [...this.#watched].map(([project, { inbox }]) =>
-      inbox.sweep().catch((error) => this.#meetIn(project, error)),
-    );
-    await Promise.all(sweeps);
+    const sweep = async ([project, { inbox }]: [string, Watched]) =>
+      await inbox.sweep().catch((error: unknown) => this.#meetIn(project, error));
+    await pLimit(SWEPT_AT_ONCE).map(this.#watched, sweep);
   }
 
   #appeared(path: string): void {

@@ -2,8 +2,10 @@ import type { WatchEventType } from "node:fs";
 import { coalesce } from "../core/coalesce.ts";
 import { heardByNow } from "../core/heard.ts";
 import type { TaskFile } from "../core/task.ts";
+import { AT_WORK_MS } from "../ledger/at-work.ts";
 import { isClaimed } from "../ledger/claim.ts";
 import { fingerprint, type Sighting, sight } from "../ledger/completeness.ts";
+import { CutShort } from "../ledger/cut-short.ts";
 import { claimedTaskName, isTaskName, markedTaskName, taskPath } from "../ledger/layout.ts";
 import { readInbox } from "../ledger/read-inbox.ts";
 import type { Arrival, Door } from "./door.ts";
@@ -16,6 +18,8 @@ const BUSY_RETRY_MS = 500;
 const FAILED_RETRY_MS = 2_000;
 /** For how long a claim belongs to nobody that is given back. */
 const LOST_MS = 5_000;
+/** How soon a folder is swept again in which something was left, as somebody may still have been at it. */
+const NEXT_SWEEP_MS = AT_WORK_MS + 1_000;
 /** How long after an event the whole folder is listed, in case the system dropped others. */
 const LISTING_DELAY_MS = 1_000;
 /** As many looks are begun at once: thousands would keep everything else waiting. */
@@ -33,6 +37,7 @@ export class Inbox {
   readonly #known = new Map<string, string>();
   readonly #reports = new Reports();
   readonly #settling = new Settling();
+  readonly #cutShort: CutShort;
   readonly #scan = coalesce(() => this.#scanOnce());
   /** The claims that belonged to nobody at the last sweep, and since when that is known. */
   #lost: ReadonlyMap<string, number> = new Map();
@@ -40,12 +45,14 @@ export class Inbox {
   #isSweepDue = false;
   #listing: NodeJS.Timeout | null = null;
   #retry: NodeJS.Timeout | null = null;
+  #nextSweep: NodeJS.Timeout | null = null;
   #closed = false;
 
   constructor(project: string, door: Door, onError: (error: unknown) => void) {
     this.project = project;
     this.#door = door;
     this.#onError = onError;
+    this.#cutShort = new CutShort(project);
   }
 
   /** Something happened to a file of this name. */
@@ -78,6 +85,7 @@ export class Inbox {
     this.#closed = true;
     clearTimeout(this.#listing ?? undefined);
     clearTimeout(this.#retry ?? undefined);
+    clearTimeout(this.#nextSweep ?? undefined);
   }
 
   #wake(): void {
@@ -109,8 +117,9 @@ export class Inbox {
 
   /** In turn with the scans, as a rejection holds a claim for a moment that belongs to no job. */
   async #mend(): Promise<void> {
-    await this.#door.endCutShort(this.project);
-    const { claimed, delegated } = await readInbox(this.project);
+    const isLeft = await this.#cutShort.end();
+    this.#isListingDue = false;
+    const { waiting, claimed, delegated } = await readInbox(this.project);
     const marked = new Set(delegated);
     await this.#giveBackLost(claimed.filter((name) => !marked.has(name)));
     await this.#door.restoreDelegated(delegated.map((name) => this.#task(name)));
@@ -118,8 +127,14 @@ export class Inbox {
     const forgotten = await this.#door.withoutJob(known.map((name) => this.#task(name)));
     for (const { name } of forgotten) this.#known.delete(name);
     for (const name of known) this.#reports.find(name);
-    this.#isListingDue = true;
+    await this.#compare(waiting);
     this.#isSweepDue = false;
+    if (isLeft || this.#lost.size > 0) this.#sweepSoon();
+  }
+
+  #sweepSoon(): void {
+    clearTimeout(this.#nextSweep ?? undefined);
+    if (!this.#closed) this.#nextSweep = setTimeout(() => void this.sweep().catch(this.#onError), NEXT_SWEEP_MS);
   }
 
   /** Known by two sweeps: another host may be about to tell a Redis that has lost it of a run. */
@@ -132,13 +147,17 @@ export class Inbox {
     for (const { task } of due) await this.#door.giveBack(task);
   }
 
-  /** Whatever the folder has that is not known, and what is known and there no more, is to be looked at. */
   async #list(): Promise<void> {
     this.#isListingDue = false;
     const { waiting } = await readInbox(this.project).catch((error: unknown) => {
       this.#isListingDue = true;
       throw error;
     });
+    await this.#compare(waiting);
+  }
+
+  /** Whatever the folder has that is not known, and what is known and there no more, is to be looked at. */
+  async #compare(waiting: readonly string[]): Promise<void> {
     const present = new Set(waiting);
     const gone = [...this.#known.keys()].filter((name) => !present.has(name));
     for (const name of waiting) if (!this.#known.has(name)) this.#reports.find(name);

@@ -84,7 +84,7 @@ describe("a terminal", () => {
 
 describe("status --watch", () => {
   test("shows what changes, also that the daemon is gone, until Ctrl-C", async () => {
-    const watch = await ccl("status --watch");
+    const watch = await ccl("status --watch", 200);
     const json = await ccl("status --watch --json", 400);
     await json.shows('{"verdict":"ok",');
     await watch.shows("ok: 0 of 1 sessions busy, 1 idle\nwaiting: no task\n");

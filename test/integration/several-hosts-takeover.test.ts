@@ -326,7 +326,7 @@ test("a takeover and the end of the run meet: one of the two has the file, and t
     };
     const sweep = async () => {
       await sleep(Math.random() * 3);
-      await restoreGivenBack(project);
+      await restoreGivenBack(project, await inboxOf(project));
     };
     const [ended] = await Promise.all([end(), take(), sweep(), sweep()]);
     const inInbox = await inboxOf(project);

@@ -16,7 +16,7 @@ import { cancelTask } from "../../src/control/cancel.ts";
 import type { TaskFile } from "../../src/core/task.ts";
 import { cancelledFooter } from "../../src/ledger/cancellation.ts";
 import { fingerprint, sight } from "../../src/ledger/completeness.ts";
-import { endCutShort } from "../../src/ledger/cut-short.ts";
+import { CutShort } from "../../src/ledger/cut-short.ts";
 import { renderFooter } from "../../src/ledger/footer.ts";
 import type { Shelf } from "../../src/ledger/layout.ts";
 import { type Marker, writeMarker } from "../../src/ledger/marker.ts";
@@ -175,16 +175,16 @@ test("what is left of an end whose marker is gone is cleared away once nobody ca
   rmSync(at("inbox", "x.md.delegated"));
   rmSync(at("inbox", "x.md"));
   writeFileSync(at("inbox", ENDING), "kabcdefghi-1");
-  await endCutShort(task.project);
+  await new CutShort(task.project).end();
   expect(names("inbox")).toEqual([ENDING]);
   longAfter();
-  await endCutShort(task.project);
+  await new CutShort(task.project).end();
   expect(names("inbox")).toEqual([]);
 });
 
 test("that of an end whose marker is there stays", async () => {
   writeFileSync(at("inbox", ENDING), CANCELLED);
   longAfter();
-  await endCutShort(task.project);
+  await new CutShort(task.project).end();
   expect(names("inbox")).toEqual([ENDING, "x.md", "x.md.delegated"]);
 });

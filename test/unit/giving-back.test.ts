@@ -70,23 +70,25 @@ describe("a claim of a host that is gone", () => {
 });
 
 describe("what a crash left hidden", () => {
+  const restore = async () => await restoreGivenBack(project, await names());
+
   test("is restored", async () => {
     await writeFile(hidden(), "text\n");
-    await restoreGivenBack(project);
+    await restore();
     expect(await names()).toEqual(["x.md"]);
   });
 
   test("is taken away where the file has its name again", async () => {
     await writeFile(hidden(), "text\n");
     await link(hidden(), taskPath(task()));
-    await restoreGivenBack(project);
+    await restore();
     expect(await names()).toEqual(["x.md"]);
   });
 
   test("is restored beside a new file of its name", async () => {
     await writeFile(hidden(), "first\n");
     await writeFile(taskPath(task()), "second\n");
-    await restoreGivenBack(project);
+    await restore();
     expect(await names()).toEqual(["x-2.md", "x.md"]);
   });
 
@@ -94,7 +96,7 @@ describe("what a crash left hidden", () => {
     for (let round = 0; round < 20; round += 1) {
       await writeFile(taskPath(task()), "text\n");
       await rename(taskPath(task()), hidden());
-      await Promise.all(Array.from({ length: 5 }, async () => await restoreGivenBack(project)));
+      await Promise.all(Array.from({ length: 5 }, async () => await restore()));
       expect(await names()).toEqual(["x.md"]);
     }
   });
@@ -102,12 +104,7 @@ describe("what a crash left hidden", () => {
   test("is told from other hidden files", async () => {
     const others = [".given-back", ".x.given-back", "..md.given-back", "x.md.given-back", ".x.md.given-back.swp"];
     for (const name of others) await writeFile(inInbox(name), "");
-    await restoreGivenBack(project);
+    await restore();
     expect(await names()).toEqual(others.toSorted());
-  });
-
-  test("is nothing in a project that has no inbox", async () => {
-    await rm(inboxDir(project), { recursive: true });
-    await expect(restoreGivenBack(project)).resolves.toBeUndefined();
   });
 });
