@@ -6,6 +6,8 @@ const project = (name: string, testTimeout: number, more: object = {}) => ({
   test: { name, include: [`test/${name}/**/*.test.ts`], testTimeout, hookTimeout: testTimeout, ...more },
 });
 
+/** They share nothing but code, so they need no process each. */
+const TOGETHER = { isolate: false, maxWorkers: 2 };
 /** They wait more than they compute: three files at a time, also where there are two cores. */
 const SIDE_BY_SIDE = { maxWorkers: 3, sequence: { groupOrder: 1 } };
 const ALONE = { fileParallelism: false, sequence: { groupOrder: 2 } };
@@ -26,8 +28,10 @@ export default defineConfig({
       thresholds: { 100: true },
     },
     projects: [
-      // They share nothing but code, so they need no process each.
-      project("unit", 5_000, { include: ["test/unit/**/*.test.ts", "test/architecture.test.ts"], isolate: false }),
+      project("repository", 5_000, { ...TOGETHER, include: ["test/*.test.ts"] }),
+      project("unit", 5_000, TOGETHER),
+      project("component", 5_000, TOGETHER),
+      project("hostile", 5_000, TOGETHER),
       project("integration", 30_000, { ...SIDE_BY_SIDE, globalSetup: "test/helpers/redis-container.ts" }),
       project("e2e", 90_000, SIDE_BY_SIDE),
       project("browser", 90_000, ALONE),

@@ -29,15 +29,15 @@ function toNumber(text) {
   return number;
 }
 
-/** Runs the properties of the unit tests with so many inputs each. @param {{ inputs: number, seed: number }} given */
+/** Runs the properties with so many inputs each. @param {{ inputs: number, seed: number }} given */
 async function fuzz({ inputs, seed }) {
   console.error(`ccl-queue: ${inputs} inputs for each property; the same again: --inputs ${inputs} --seed ${seed}`);
   // Only now: the setup may have to install it first.
   const { startVitest } = await import("vitest/node");
-  const vitest = await startVitest("test", ["test/unit/hostile-"], {
+  const vitest = await startVitest("test", ["test/hostile/"], {
     root: ROOT,
     watch: false,
-    project: ["unit"],
+    project: ["hostile"],
     testTimeout: 0,
     provide: { fuzz: { inputs, seed } },
   });

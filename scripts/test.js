@@ -3,18 +3,19 @@ import { orExit } from "./failure.js";
 import { setUp } from "./setup.js";
 import { close, countTests, runTests } from "./vitest.js";
 
-const PROJECTS = ["integration", "e2e", "browser", "speed"];
+/** They are to reach all of core and router; what the others reach proves little. */
+const COVERING = ["repository", "unit", "component", "hostile"];
+const OTHERS = ["integration", "e2e", "browser", "speed"];
 const args = process.argv.slice(2);
 
 await setUp({ browser: true });
 // Whoever asks for certain tests wants those alone.
-await orExit(async () => (args.length === 0 ? await testAll() : await runTests(["unit", ...PROJECTS], args)));
+await orExit(async () => (args.length === 0 ? await testAll() : await runTests([...COVERING, ...OTHERS], args)));
 
 async function testAll() {
   const failed = await check();
   if (failed > 0) return close({ passed: 0, failed });
-  // By themselves, as they are to reach all of core and router, and what the others reach proves little.
-  const unit = await countTests(["unit"], ["--coverage"]);
-  const others = await countTests(PROJECTS, []);
-  close({ passed: unit.passed + others.passed, failed: unit.failed + others.failed });
+  const covering = await countTests(COVERING, ["--coverage"]);
+  const others = await countTests(OTHERS, []);
+  close({ passed: covering.passed + others.passed, failed: covering.failed + others.failed });
 }
