@@ -118,9 +118,12 @@ describe("inboxes come and go", () => {
   test("what waits at the start is run, in the order in which it came", async () => {
     queue = await startQueue({ sessions: 1 });
     await queue.app.stop();
-    for (const name of ["c.md", "a.md", "b.md"]) {
-      await queue.drop(name, `${name}\n`);
+    const names = ["c.md", "a.md", "b.md"];
+    for (const name of names) await writeFile(join(queue.dir, name), `${name}\n`);
+    for (const name of names) {
+      // What is moved in within the tick in which it was written has to settle first, and would come last.
       await untilFilesAreNewer();
+      await rename(join(queue.dir, name), inbox(name));
     }
     await queue.app.start();
     await queue.settled("done", 3);
