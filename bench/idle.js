@@ -10,10 +10,10 @@ import { openSandbox } from "./sandbox.js";
 
 /**
  * A whole look covers one sweep, which comes every minute. It begins when V8 has given back what the start and the drop
- * have taken, which it does once nothing was to do for half a minute.
+ * have taken, which it does within a minute of idling.
  */
 const SIZES = {
-  whole: { projects: 200, sessions: 20, each: 5, settleMs: 45_000, lookMs: 60_000 },
+  whole: { projects: 200, sessions: 20, each: 5, settleMs: 55_000, lookMs: 60_000 },
   smoke: { projects: 10, sessions: 2, each: 2, settleMs: 0, lookMs: 5_000 },
 };
 const LIMITS = { corePercent: 1, rssMb: 120, commands: 20, spawns: 2 };

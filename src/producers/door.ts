@@ -41,7 +41,7 @@ type Read =
   | { readonly kind: "later"; readonly name: string };
 
 /** Few enough that the first task of a large drop starts while the last is still read. */
-const BATCH = 200;
+const BATCH = 100;
 
 /** The one door into the queue: reads complete files, hands the good ones in and rejects the others. */
 export class Door {
