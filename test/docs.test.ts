@@ -799,6 +799,16 @@ describe("every page", () => {
     expect(verbs.filter((verb) => !known.includes(verb))).toEqual([]);
   });
 
+  test("names all providers where it names more than one", () => {
+    const provider = z.enum(PROVIDERS);
+    const named = PAGES.flatMap((page) => prose(page).split(/[|\n]/)).map((cell) =>
+      codes(cell).filter((code) => provider.safeParse(code).success),
+    );
+    const several = named.map((names) => new Set(names)).filter(({ size }) => size > 1);
+    expect(several.length).toBeGreaterThan(5);
+    expect(several.filter(({ size }) => size !== PROVIDERS.length)).toEqual([]);
+  });
+
   test("is in an index: the README's, or that of docs", () => {
     const indexed = links
       .filter(([page]) => page === "README.md" || page === "docs/README.md")

@@ -3,6 +3,7 @@ import { basename, join, relative } from "node:path";
 import { Redis } from "ioredis";
 import { afterEach, expect, test } from "vitest";
 import { childEnvironment } from "../../src/config/environment.ts";
+import { ignoreMissing } from "../../src/core/errors.ts";
 import { EmbeddedRedis } from "../../src/queue/embedded-redis.ts";
 import { type Daemon, runCommand, startDaemon } from "../helpers/daemon.ts";
 import { delegable } from "../helpers/delegation.ts";
@@ -31,8 +32,19 @@ afterEach(async () => {
   await queue.stop();
 });
 
-/** Everything in a directory, the directory itself first. A link has no mode of its own. */
-async function filesIn(dir: string): Promise<{ path: string; mode: number; text: string }[]> {
+interface Entry {
+  readonly path: string;
+  readonly mode: number;
+  readonly text: string;
+}
+
+/** Everything in a directory, the directory itself first, as it is when none of it goes or changes its name meanwhile. */
+async function filesIn(dir: string): Promise<Entry[]> {
+  return await until(`all of ${dir} is read`, async () => await readAll(dir).catch(ignoreMissing));
+}
+
+/** A link has no mode of its own. */
+async function readAll(dir: string): Promise<Entry[]> {
   const entries = await readdir(dir, { recursive: true, withFileTypes: true });
   return await Promise.all(
     [{ parentPath: dir, name: "." }, ...entries].map(async ({ parentPath, name }) => {
