@@ -25,7 +25,7 @@ const WORKER = { concurrency: 1, lockDuration: 10_000, stalledInterval: 5_000, m
 export const benchmark = {
   name: "routing",
   title: "Tasks routed from the inbox queue to the local queue",
-  against: "a BullMQ worker on the same queue, as many at once, that does nothing",
+  against: "a BullMQ worker on the same queue, with the same concurrency (1), that does nothing",
   run,
 };
 
@@ -56,7 +56,7 @@ function resultOf({ ours, theirs, adds }) {
     theirs,
     bounds: [{ what: "against theirs", value: percent, is: "at least", limit: LIMIT_PERCENT, unit: "%" }],
     notes: [
-      `A round is ${SIZES.whole.jobs} tasks. One is under way at a time, as in the daemon, so that they keep their order: a job is taken from one queue, and another is added to the next.`,
+      `A round is ${SIZES.whole.jobs} tasks, which keep their order: a job is taken from one queue, and another is added to the next, up to fifty at once, as in the daemon.`,
       `A BullMQ worker whose processor does nothing but one bare queue.add of the same payload does ${Math.round(Number(added))} tasks/s, which is ${addPercent.toFixed(0)} % of theirs.`,
     ],
   };

@@ -118,7 +118,7 @@ async function handIn({ sight, fingerprint }, queues, { inbox, jobs, signal }) {
     const sighting = await sight(join(inbox, name));
     if (sighting === null) throw new Error(`${name} is gone`);
     const task = { ...payloadOf(number, join(inbox, "..", "..")), fingerprint: fingerprint(sighting) };
-    await queues.toDelegated(`task${number}`, { ...task, ...routed, remote: null });
+    await queues.toDelegated([{ id: `task${number}`, payload: { ...task, ...routed, remote: null } }]);
   };
   for (const batch of inBatches([...namesOf(jobs).entries()], BATCH)) {
     signal.throwIfAborted();

@@ -86,6 +86,11 @@ export class QueueError extends Error {
   }
 }
 
+/** What was thrown, as an error. */
+export function asError(thrown: unknown): Error {
+  return thrown instanceof Error ? thrown : new Error(String(thrown));
+}
+
 /** What an unknown thrown value says, in one line. */
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);

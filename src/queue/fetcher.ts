@@ -1,8 +1,10 @@
 import { Job, Queue, QueueEvents, Worker } from "bullmq";
 import type { z } from "zod";
-import { messageOf } from "../core/errors.ts";
+import { asError, messageOf } from "../core/errors.ts";
+import { parseJson } from "../core/json.ts";
 import type { Service } from "../core/service.ts";
 import { connect, type RedisAddress, type RedisClient } from "./connection.ts";
+import { readJobFields } from "./job-fields.ts";
 import { keyPrefix } from "./names.ts";
 import { type DelegatedPayload, type Ending, type LocalPayload, readPayload } from "./payload.ts";
 import { type Holder, holdWaiting, type Standing, standingOf } from "./standing.ts";
@@ -28,6 +30,9 @@ export interface FetchedJob<Payload> {
   /** How often the job was handed out so far, this time included. */
   readonly start: number;
 }
+
+/** What Redis says of a job. */
+type RawJob = Pick<Job, "id" | "data" | "attemptsStarted">;
 
 export type LocalJob = FetchedJob<LocalPayload>;
 export type DelegatedJob = FetchedJob<DelegatedPayload>;
@@ -151,8 +156,14 @@ export class Fetcher<Payload> implements Service {
 
   /** The jobs that are out now, whoever fetched them. */
   async active(): Promise<FetchedJob<Payload>[]> {
-    const jobs: Job[] = await this.#queue.getActive();
-    return jobs.flatMap((job) => this.#readAny(job));
+    const ids = await this.#activeIds();
+    const keys = ids.map((id) => this.#queue.toKey(id));
+    const rows = await readJobFields(this.#redis, keys, ["data", "ats"]);
+    return ids.flatMap((id, index) => {
+      const [data, start] = rows[index] ?? [];
+      const isThere = typeof data === "string";
+      return isThere ? this.#readAny({ id, data: parseJson(data), attemptsStarted: Number(start ?? 0) }) : [];
+    });
   }
 
   /** The job is over, and its task done or cancelled. */
@@ -190,7 +201,7 @@ export class Fetcher<Payload> implements Service {
   }
 
   /** One that cannot be read is reported, and keeps none of the others. */
-  #readAny(job: Job): FetchedJob<Payload>[] {
+  #readAny(job: RawJob): FetchedJob<Payload>[] {
     try {
       return [this.#read(job)];
     } catch (error) {
@@ -199,7 +210,7 @@ export class Fetcher<Payload> implements Service {
     }
   }
 
-  #read(job: Job): FetchedJob<Payload> {
+  #read(job: RawJob): FetchedJob<Payload> {
     const id = job.id ?? "";
     return { id, payload: readPayload(this.#options.payload, id, job.data), start: job.attemptsStarted };
   }
@@ -226,8 +237,4 @@ export class Fetcher<Payload> implements Service {
     // Without the bounds, BullMQ gives the first two.
     return await this.#queue.getRanges(["active"], 0, -1);
   }
-}
-
-function asError(error: unknown): Error {
-  return error instanceof Error ? error : new Error(String(error));
 }

@@ -10,6 +10,12 @@ export interface Entry {
   readonly id: string | null;
 }
 
+/** A task that has its id. */
+export interface NamedTask<Payload extends TaskPayload = TaskPayload> {
+  readonly id: string;
+  readonly payload: Payload;
+}
+
 /**
  * Gives each task its id: one that is put back has its own again, unless that is another's. `routed` are the queues
  * behind the inbox queue: what is left of it there goes when it comes there again, so that it is never nowhere.
@@ -18,9 +24,9 @@ export async function nameTasks(
   entries: readonly Entry[],
   inbox: Queue,
   routed: readonly Queue[],
-): Promise<{ id: string; payload: TaskPayload }[]> {
+): Promise<NamedTask[]> {
   const taken = new Set<string>();
-  const named: { id: string; payload: TaskPayload }[] = [];
+  const named: NamedTask[] = [];
   for (const { id: earlier, payload } of entries) {
     // A job in the inbox queue that stands for the file keeps its own id.
     const isFree =

@@ -17,7 +17,7 @@ import {
   type TaskPayload,
   taskPayload,
 } from "./payload.ts";
-import { type Entry, nameTasks } from "./task-ids.ts";
+import { type Entry, type NamedTask, nameTasks } from "./task-ids.ts";
 
 /** What became of a task that was handed in; busy = its name still runs, so it has to be handed in again later. */
 export interface Enqueued {
@@ -83,7 +83,7 @@ export class TaskQueues implements Service {
     const live = await liveIds(payloads.map(taskKey), [this.#local, this.#delegated], this.#redis);
     const news = entries.filter((_, index) => live[index] === null);
     const fresh = await nameTasks(news, this.#inbox, [this.#local, this.#delegated]);
-    const added = await this.#inbox.addBulk(fresh.map(({ payload, id }) => this.#job(id, payload)));
+    const added = await this.#inbox.addBulk(fresh.map((entry) => this.#job(entry)));
     const ids = new Map(
       added.map((job, index) => [news[index]?.payload, { id: job.id ?? "", fresh: fresh[index]?.id === job.id }]),
     );
@@ -124,18 +124,19 @@ export class TaskQueues implements Service {
     return null;
   }
 
-  /** Moves a task on to the local pool. Repeating it is harmless. */
-  async toLocal(id: string, payload: LocalPayload): Promise<void> {
-    await this.#removeEarlier(id, payload);
-    await this.#local.add(taskLabel(payload), payload, this.#jobOptions(id, payload));
+  /** Moves tasks on to the local pool, in this order. Repeating it is harmless. */
+  async toLocal(tasks: readonly NamedTask<LocalPayload>[]): Promise<void> {
+    await Promise.all(tasks.map((task) => this.#removeEarlier(task)));
+    await this.#local.addBulk(tasks.map((task) => this.#job(task)));
   }
 
-  /** Moves a task on to secutools. Repeating it is harmless. */
-  async toDelegated(id: string, payload: DelegatedPayload): Promise<void> {
-    await this.#removeEarlier(id, payload);
+  /** Moves tasks on to secutools, in this order. Repeating it is harmless. */
+  async toDelegated(tasks: readonly NamedTask<DelegatedPayload>[]): Promise<void> {
+    await Promise.all(tasks.map((task) => this.#removeEarlier(task)));
     // One that came back from there is with the local pool already.
-    if ((await this.#local.getJob(id)) !== undefined) return;
-    await this.#delegated.add(taskLabel(payload), payload, this.#jobOptions(id, payload));
+    const local: (Job | undefined)[] = await Promise.all(tasks.map(({ id }) => this.#local.getJob(id)));
+    const left = tasks.filter((_, index) => local[index] === undefined);
+    await this.#delegated.addBulk(left.map((task) => this.#job(task)));
   }
 
   /**
@@ -153,13 +154,13 @@ export class TaskQueues implements Service {
     }
     // One of this id that is over would keep the new one out.
     await this.#delegated.remove(id);
-    await this.toDelegated(id, payload);
+    await this.toDelegated([{ id, payload }]);
     return true;
   }
 
   /** The same for a task that runs, put off until its run holds the job: nobody else is to fetch it. */
   async restoreRunning(id: string, payload: LocalPayload): Promise<void> {
-    await this.#removeEarlier(id, payload);
+    await this.#removeEarlier({ id, payload });
     await this.#local.add(taskLabel(payload), payload, { ...this.#jobOptions(id, payload), delay: PUT_OFF_MS });
   }
 
@@ -213,12 +214,13 @@ export class TaskQueues implements Service {
     // The task starts over under its id: its earlier passage through the inbox queue would keep the new one out.
     if ((await queue.remove(id)) === 0) return "busy";
     await this.#inbox.remove(id);
-    await this.#inbox.addBulk([this.#job(id, { ...payload, earlierRuns: known.earlierRuns + job.attemptsStarted })]);
+    const earlierRuns = known.earlierRuns + job.attemptsStarted;
+    await this.#inbox.addBulk([this.#job({ id, payload: { ...payload, earlierRuns } })]);
     return "updated";
   }
 
   /** What is left of a task from before it was put back would keep it out. */
-  async #removeEarlier(id: string, { earlierRuns }: TaskPayload): Promise<void> {
+  async #removeEarlier({ id, payload: { earlierRuns } }: NamedTask): Promise<void> {
     if (earlierRuns === 0) return;
     for (const queue of [this.#local, this.#delegated]) {
       const job: Job | undefined = await queue.getJob(id);
@@ -227,7 +229,7 @@ export class TaskQueues implements Service {
     }
   }
 
-  #job(id: string, payload: TaskPayload) {
+  #job({ id, payload }: NamedTask) {
     return { name: taskLabel(payload), data: payload, opts: this.#jobOptions(id, payload) };
   }
 

@@ -2,9 +2,9 @@ import { Queue } from "bullmq";
 import type { Service } from "../core/service.ts";
 import { connect, type RedisClient } from "./connection.ts";
 import { keyPrefix } from "./names.ts";
-import { Processor, type ProcessorOptions } from "./processor.ts";
+import { Processor, type QueueOptions } from "./processor.ts";
 
-export interface TicksOptions extends Omit<ProcessorOptions, "process"> {
+export interface TicksOptions extends QueueOptions {
   readonly everyMs: number;
   /** Does the work of one tick; what it throws fails that tick only. */
   readonly tick: (signal: AbortSignal) => Promise<void>;
@@ -18,14 +18,15 @@ const KEPT = { removeOnComplete: { count: 10 }, removeOnFail: { count: 100 } };
 /** A job scheduler: its ticks come at an interval, or sooner when asked for, and one at a time over all hosts. */
 export class Ticks implements Service {
   readonly #options: TicksOptions;
-  readonly #processor: Processor;
+  readonly #processor: Processor<null>;
   #redis: RedisClient | null = null;
   #queue: Queue | null = null;
   #watch: NodeJS.Timeout | null = null;
 
   constructor(options: TicksOptions) {
     this.#options = options;
-    this.#processor = new Processor({ ...options, process: async (_job, signal) => await options.tick(signal) });
+    const { tick, ...queue } = options;
+    this.#processor = new Processor({ ...queue, batch: 1, read: () => null, process: (_, signal) => tick(signal) });
   }
 
   async start(): Promise<void> {

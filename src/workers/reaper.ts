@@ -1,15 +1,17 @@
 import { QueueError } from "../core/errors.ts";
 import type { Service } from "../core/service.ts";
+import { readMarker } from "../ledger/marker.ts";
+import { TasksOut } from "../ledger/tasks-out.ts";
 import type { DelegatedJob } from "../queue/fetcher.ts";
 import { REAPER_QUEUE } from "../queue/names.ts";
-import type { ProcessorOptions } from "../queue/processor.ts";
+import type { QueueOptions } from "../queue/processor.ts";
 import { Ticks } from "../queue/ticks.ts";
 import { AskTimes } from "./delegation/ask-times.ts";
-import { bringHome, isUnchanged, type RemoteTask } from "./delegation/bring-home.ts";
-import type { DelegationParts } from "./delegation/parts.ts";
+import { askAfter, bringHome, type RemoteTask } from "./delegation/bring-home.ts";
+import { type DelegationParts, taskOf } from "./delegation/parts.ts";
 import { SecutoolsError } from "./secutools/error.ts";
 
-export interface ReaperOptions extends Omit<ProcessorOptions, "queue" | "process"> {
+export interface ReaperOptions extends Omit<QueueOptions, "queue"> {
   readonly parts: DelegationParts;
   /** Told with each tick of the jobs that are being submitted, as far as Redis knows. */
   readonly onUnsent: (jobs: readonly DelegatedJob[]) => void;
@@ -21,6 +23,8 @@ export class Reaper implements Service {
   readonly #onUnsent: ReaperOptions["onUnsent"];
   readonly #times: AskTimes;
   readonly #ticks: Ticks;
+  /** By job, the remote one that its marker was found to name. */
+  readonly #marked = new Map<string, string>();
   #early: NodeJS.Timeout | null = null;
   #stopped = false;
 
@@ -62,7 +66,7 @@ export class Reaper implements Service {
     const out = active.flatMap((job): RemoteTask[] =>
       job.payload.remote === null ? [] : [{ job, remote: job.payload.remote }],
     );
-    this.#times.keep(new Set(out.map(({ job }) => job.id)));
+    this.#forgetAllBut(new Set(out.map(({ job }) => job.id)));
     if (client === null && out.length > 0) onError(notConfigured(out.length));
     const isUp = await this.#lookAfter(out, signal);
     if (isUp && client !== null) this.#expectNext(out);
@@ -71,31 +75,34 @@ export class Reaper implements Service {
   /** False when the platform is down: as many answers in a row were missing as are asked for at once. */
   async #lookAfter(out: readonly RemoteTask[], signal: AbortSignal): Promise<boolean> {
     const { concurrency } = this.#parts.settings;
+    const tasksOut = new TasksOut();
     const left = out.values();
     let unanswered = 0;
     const askInTurn = async () => {
       for (const one of left) {
         signal.throwIfAborted();
         if (unanswered >= concurrency) return;
-        if (!(await this.#isDue(one))) continue;
-        unanswered = (await this.#lookAfterOne(one, signal)) ? 0 : unanswered + 1;
+        const isAsLeft = await tasksOut.has(taskOf(one.job));
+        if (isAsLeft && !this.#isDue(one)) continue;
+        unanswered = (await this.#lookAfterOne(one, isAsLeft, signal)) ? 0 : unanswered + 1;
       }
     };
     await Promise.all(Array.from({ length: concurrency }, askInTurn));
     return unanswered < concurrency;
   }
 
-  /** Whether it is time to ask about it, or its files were touched. */
-  async #isDue({ job, remote }: RemoteTask): Promise<boolean> {
-    return this.#times.leftMs(job.id, remote.submittedAtMs, this.#parts.now()) === 0 || !(await isUnchanged(job));
+  #isDue({ job, remote }: RemoteTask): boolean {
+    return this.#times.leftMs(job.id, remote.submittedAtMs, this.#parts.now()) === 0;
   }
 
   /** False when the platform did not answer. */
-  async #lookAfterOne(out: RemoteTask, signal: AbortSignal): Promise<boolean> {
+  async #lookAfterOne(out: RemoteTask, isAsLeft: boolean, signal: AbortSignal): Promise<boolean> {
     const { now, onError } = this.#parts;
     this.#times.asked(out.job.id, now());
     try {
-      await bringHome(this.#parts, out, signal);
+      const mayAsk = isAsLeft && (await this.#isMarked(out));
+      const end = mayAsk ? await askAfter(this.#parts, out, signal) : null;
+      if (!mayAsk || end !== null) await bringHome(this.#parts, out, end, signal);
       return true;
     } catch (error) {
       if (signal.aborted) throw error;
@@ -103,6 +110,20 @@ export class Reaper implements Service {
       if (error instanceof SecutoolsError) this.#times.pause(error.afterMs, now());
       return !(error instanceof QueueError && error.code === "SECUTOOLS_UNREACHABLE");
     }
+  }
+
+  /** Whether its marker, where there is one, is this job's. It holds the whole task, so it is read once. */
+  async #isMarked({ job, remote }: RemoteTask): Promise<boolean> {
+    if (this.#marked.get(job.id) === remote.id) return true;
+    const marker = await readMarker(taskOf(job));
+    if (marker?.job !== job.id || marker.remoteId !== remote.id) return false;
+    this.#marked.set(job.id, remote.id);
+    return true;
+  }
+
+  #forgetAllBut(ids: ReadonlySet<string>): void {
+    this.#times.keep(ids);
+    for (const id of this.#marked.keys()) if (!ids.has(id)) this.#marked.delete(id);
   }
 
   /** A tick of its own for whoever is due before the next regular one. */

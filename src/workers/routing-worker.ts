@@ -1,33 +1,64 @@
 import type { TaskEvents } from "../core/events.ts";
+import type { Decision } from "../core/route.ts";
 import type { Service } from "../core/service.ts";
 import { INBOX_QUEUE } from "../queue/names.ts";
-import { readPayload, taskPayload } from "../queue/payload.ts";
-import { Processor, type ProcessorOptions } from "../queue/processor.ts";
+import { readPayload, type TaskPayload, taskPayload } from "../queue/payload.ts";
+import { Processor, type QueueOptions } from "../queue/processor.ts";
 import type { TaskQueues } from "../queue/task-queues.ts";
 import { type Delegation, decide } from "../router/decide.ts";
 
-export interface RoutingWorkerOptions extends Omit<ProcessorOptions, "queue" | "process"> {
+export interface RoutingWorkerOptions extends Omit<QueueOptions, "queue"> {
   readonly queues: TaskQueues;
   /** null = not configured. */
   readonly delegation: Delegation | null;
   readonly events: TaskEvents;
 }
 
-/** Takes each task from the inbox queue, one at a time, decides who does it, and moves it on with the reason. */
-export function routingWorker(options: RoutingWorkerOptions): Service {
+interface DecidedTask {
+  readonly id: string;
+  readonly task: TaskPayload;
+  readonly decision: Decision;
+}
+
+/** Few enough that a task which comes first waits for no more than some ms. */
+const BATCH = 50;
+
+/** Takes the tasks from the inbox queue in their order, decides who does each, and moves it on with the reason. */
+export function routingWorker({ queues, delegation, events, ...queue }: RoutingWorkerOptions): Service {
   return new Processor({
-    ...options,
+    ...queue,
     queue: INBOX_QUEUE,
-    process: ({ id, data }) => route(id, data, options),
+    batch: BATCH,
+    read: (id, data): DecidedTask => {
+      const task = readPayload(taskPayload, id, data);
+      return { id, task, decision: decide(task.header, delegation) };
+    },
+    process: async (tasks) => {
+      await moveOn(tasks, queues);
+      for (const { id, task, decision } of tasks)
+        events.emit({ type: "routed", task: { project: task.project, name: task.name }, id, decision });
+    },
   });
 }
 
 /** Repeating it is harmless. */
-async function route(id: string, data: unknown, { queues, delegation, events }: RoutingWorkerOptions): Promise<void> {
-  const payload = readPayload(taskPayload, id, data);
-  const decision = decide(payload.header, delegation);
-  const routed = { ...payload, reason: decision.reason, attempts: 0, ending: null };
-  if (decision.route === "local") await queues.toLocal(id, { ...routed, resume: null });
-  else await queues.toDelegated(id, { ...routed, provider: decision.provider, remote: null });
-  events.emit({ type: "routed", task: { project: payload.project, name: payload.name }, id, decision });
+async function moveOn(tasks: readonly DecidedTask[], queues: TaskQueues): Promise<void> {
+  const routed = tasks.map(({ id, task, decision }) => {
+    const payload = { ...task, reason: decision.reason, attempts: 0, ending: null };
+    return { id, payload, decision };
+  });
+  await Promise.all([
+    queues.toLocal(
+      routed.flatMap(({ id, payload, decision }) =>
+        decision.route === "local" ? { id, payload: { ...payload, resume: null } } : [],
+      ),
+    ),
+    queues.toDelegated(
+      routed.flatMap(({ id, payload, decision }) =>
+        decision.route === "delegated"
+          ? { id, payload: { ...payload, provider: decision.provider, remote: null } }
+          : [],
+      ),
+    ),
+  ]);
 }

@@ -88,7 +88,7 @@ export async function addTasks(bare: BareQueues, project: string, names: readonl
   for (const name of names) {
     await writeFile(taskPath({ project, name }), `${name}\n`);
     const task = { ...payload(name, {}, project), fingerprint: await fingerprintOf(project, name) };
-    await bare.queues.toLocal(name.replace(".md", ""), localTask(task));
+    await bare.queues.toLocal([{ id: name.replace(".md", ""), payload: localTask(task) }]);
   }
 }
 

@@ -105,7 +105,7 @@ describe("a claim that belongs to no run", () => {
 
   beforeEach(async () => {
     await writeFile(join(folder, "x.md.dispatched"), "Do it.\n");
-    await bare.queues.toLocal(JOB, localTask(payload("x.md", {}, join(bare.dir, "alpha"))));
+    await bare.queues.toLocal([{ id: JOB, payload: localTask(payload("x.md", {}, join(bare.dir, "alpha"))) }]);
     await inbox.sweep();
     knownAt = performance.now();
   });

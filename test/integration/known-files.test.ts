@@ -20,7 +20,7 @@ test("a file is known as it is, and only that, from its first job to its last on
   expect(await known()).toEqual(AS_IT_IS);
   await bare.inbox.fetch();
   expect(await known()).toEqual(AS_IT_IS);
-  await bare.queues.toLocal(id, localTask(task));
+  await bare.queues.toLocal([{ id, payload: localTask(task) }]);
   await bare.inbox.complete(id, cancelledEnding);
   expect(await known()).toEqual(AS_IT_IS);
   await bare.local.fetch();

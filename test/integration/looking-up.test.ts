@@ -26,7 +26,7 @@ async function failed(name: string, path = `${FAILED}/${name}`, id: string | nul
   await waits(name, undefined, id);
   const job = await bare.inbox.fetch();
   const task = job?.id ?? "";
-  await bare.queues.toLocal(task, localTask(job?.payload ?? payload("none.md")));
+  await bare.queues.toLocal([{ id: task, payload: localTask(job?.payload ?? payload("none.md")) }]);
   await bare.inbox.complete(task, cancelledEnding);
   await bare.local.fetch();
   await bare.local.fail(task, new Error("no"), { result: "failed", path, by: null, spent: null });

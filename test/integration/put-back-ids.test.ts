@@ -24,7 +24,7 @@ async function enqueueOne(task: TaskPayload, id: string | null = null): Promise<
 /** Moves the next task on to the local pool, and gives it to a worker. Returns its id. */
 async function run(): Promise<string> {
   const job = await bare.inbox.fetch();
-  await bare.queues.toLocal(job?.id ?? "", localTask(job?.payload ?? payload("none.md")));
+  await bare.queues.toLocal([{ id: job?.id ?? "", payload: localTask(job?.payload ?? payload("none.md")) }]);
   await bare.inbox.complete(job?.id ?? "", cancelledEnding);
   return (await bare.local.fetch())?.id ?? "";
 }
@@ -70,7 +70,7 @@ describe("a task that is put back has its id", () => {
     await enqueueOne(payload("x.md"));
     const job = await bare.inbox.fetch();
     const id = job?.id ?? "";
-    await bare.queues.toDelegated(id, delegatedTask(payload("x.md")));
+    await bare.queues.toDelegated([{ id, payload: delegatedTask(payload("x.md")) }]);
     await bare.inbox.complete(id, cancelledEnding);
     await bare.delegated.fetch();
     await bare.delegated.fail(id, new Error("no"), { ...ENDING, result: "failed" });
@@ -78,7 +78,7 @@ describe("a task that is put back has its id", () => {
     expect(await shown()).toEqual([`${id} x.md waiting`]);
     const earlierRuns = (await bare.inbox.fetch())?.payload.earlierRuns ?? 0;
     expect(earlierRuns).toBe(1);
-    await bare.queues.toDelegated(id, { ...delegatedTask(payload("x.md")), earlierRuns });
+    await bare.queues.toDelegated([{ id, payload: { ...delegatedTask(payload("x.md")), earlierRuns } }]);
     expect((await bare.delegated.fetch())?.id).toBe(id);
   });
 
@@ -110,7 +110,7 @@ describe("it has a new one", () => {
   test("while another task has it that is out", async () => {
     await enqueueOne(payload("x.md"));
     const id = (await bare.inbox.fetch())?.id ?? "";
-    await bare.queues.toDelegated(id, delegatedTask(payload("x.md")));
+    await bare.queues.toDelegated([{ id, payload: delegatedTask(payload("x.md")) }]);
     await bare.inbox.complete(id, cancelledEnding);
     await bare.delegated.fetch();
     expect((await enqueueOne(payload("copy.md"), id)).id).not.toBe(id);

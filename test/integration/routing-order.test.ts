@@ -1,6 +1,7 @@
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { TaskEvents } from "../../src/core/events.ts";
 import { PRIORITIES } from "../../src/core/task.ts";
+import { keyPrefix } from "../../src/queue/names.ts";
 import { routingWorker } from "../../src/workers/routing-worker.ts";
 import { type BareQueues, payload, startBareQueues } from "../helpers/bare-queues.ts";
 import { until } from "../helpers/until.ts";
@@ -76,4 +77,22 @@ test("a stop in the middle of it leaves none at hand, and the next start goes on
   await second.stop();
   expect(await waiting()).toEqual(tasks.map(({ name }) => `local ${name}`));
   expect(bare.errors).toEqual([]);
+});
+
+describe("of many tasks that are there at once, one that cannot be read", () => {
+  test.each([
+    ["is no task", JSON.stringify({ ...payload("x.md"), header: {} }), 1],
+    // BullMQ reads it before we do.
+    ["is no JSON", "{", 0],
+  ])("and %s keeps none of the others", async (_what, data, failed) => {
+    const tasks = Array.from({ length: 100 }, (_, index) => payload(`${index}.md`));
+    const enqueued = await bare.queues.enqueue(tasks.map((task) => ({ payload: task, id: null })));
+    await bare.redis.hset(`${keyPrefix("w")}:inbox:${enqueued[50]?.id}`, "data", data);
+    const routing = await startRouting();
+    await routing.until(99);
+    await routing.stop();
+    expect(await waiting()).toEqual(tasks.filter((_, index) => index !== 50).map(({ name }) => `local ${name}`));
+    expect(await bare.redis.zcard(`${keyPrefix("w")}:inbox:failed`)).toBe(failed);
+    expect(bare.errors).toHaveLength(1 - failed);
+  });
 });

@@ -25,7 +25,7 @@ beforeEach(async () => {
   const inbox = join(project, ".agent-queue", "inbox");
   await mkdir(inbox, { recursive: true });
   await writeFile(join(inbox, "x.md.dispatched"), "Do it.\n");
-  await bare.queues.toLocal(JOB, localTask(payload("x.md", {}, project)));
+  await bare.queues.toLocal([{ id: JOB, payload: localTask(payload("x.md", {}, project)) }]);
   await bare.local.fetch();
   const zero = "00000000-0000-4000-8000-000000000000";
   record = runRecord.parse({
@@ -93,7 +93,7 @@ test("a run whose project is away is still ours, though a Redis that was set bac
 test("a run whose job Redis has lost is still ours where a new file of the same name has its place", async () => {
   await bare.redis.flushdb();
   const next = payload("x.md", {}, record.project);
-  await bare.queues.toLocal("zabcdefghi", localTask({ ...next, fingerprint: "of the next" }));
+  await bare.queues.toLocal([{ id: "zabcdefghi", payload: localTask({ ...next, fingerprint: "of the next" }) }]);
   expect(await standing()).toBe("unknown");
   expect(await ask()).toBe(true);
 });

@@ -45,12 +45,14 @@ async function route(to: (id: string, task: TaskPayload) => Promise<void>): Prom
 
 async function local(task: TaskPayload, more: Partial<LocalPayload> = {}): Promise<string> {
   await enter(task);
-  return await route(async (id, routed) => await bare.queues.toLocal(id, localTask(routed, more)));
+  return await route(async (id, routed) => await bare.queues.toLocal([{ id, payload: localTask(routed, more) }]));
 }
 
 async function delegated(task: TaskPayload, more: Partial<DelegatedPayload> = {}): Promise<string> {
   await enter(task);
-  return await route(async (id, routed) => await bare.queues.toDelegated(id, delegatedTask(routed, more)));
+  return await route(
+    async (id, routed) => await bare.queues.toDelegated([{ id, payload: delegatedTask(routed, more) }]),
+  );
 }
 
 /** A task that is held by a worker. */
@@ -130,7 +132,7 @@ describe("a task that the platform would not take", () => {
   /** It has its job in the local queue before the other one is over. */
   async function fallBack(): Promise<string> {
     const id = await out("x.md");
-    await bare.queues.toLocal(id, localTask(payload("x.md")));
+    await bare.queues.toLocal([{ id, payload: localTask(payload("x.md")) }]);
     return id;
   }
 
@@ -282,7 +284,8 @@ test("a task that moves on while all are read is never missed, nor there twice",
   let isOver = false;
   /** From the inbox to its end, with one retry on the way. */
   async function work(): Promise<void> {
-    for (const _ of ids) await route(async (id, routed) => await bare.queues.toLocal(id, localTask(routed)));
+    for (const _ of ids)
+      await route(async (id, routed) => await bare.queues.toLocal([{ id, payload: localTask(routed) }]));
     for (const _ of ids) await bare.local.putBack((await bare.local.fetch())?.id ?? "", 1);
     for (let left = ids.size; left > 0; ) {
       const job = await bare.local.fetch();

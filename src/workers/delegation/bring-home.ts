@@ -1,7 +1,7 @@
 import { ignoreMissing, QueueError } from "../../core/errors.ts";
 import { cancellation } from "../../ledger/cancellation.ts";
 import { hasInbox, isWithdrawn } from "../../ledger/claim.ts";
-import { isMarked, type Marker, readMarker, removeMarkerOf } from "../../ledger/marker.ts";
+import { type Marker, readMarker, removeMarkerOf } from "../../ledger/marker.ts";
 import { type RunFooter, removeDraft } from "../../ledger/shelve.ts";
 import { clearAway, shelveDelegated } from "../../ledger/shelve-delegated.ts";
 import { spentOf } from "../../ledger/spent.ts";
@@ -20,10 +20,16 @@ export interface RemoteTask {
 }
 
 /**
- * Looks after one delegated task: asks the platform, and finalises the file once the outcome is known. Every step may
- * be repeated, so a crash at any point is made good by the next look. @throws {QueueError} SECUTOOLS_*, MARKER_INVALID
+ * Finalises one delegated task's file once its outcome is known. Every step may be repeated, so a crash at any point is
+ * made good by the next look. @throws {QueueError} SECUTOOLS_*, MARKER_INVALID
+ * @param known what the platform has said already; null where it is still to be asked
  */
-export async function bringHome(parts: DelegationParts, out: RemoteTask, signal: AbortSignal): Promise<void> {
+export async function bringHome(
+  parts: DelegationParts,
+  out: RemoteTask,
+  known: RemoteEnd | null,
+  signal: AbortSignal,
+): Promise<void> {
   const { client } = parts;
   const task = taskOf(out.job);
   const marker = await readMarker(task);
@@ -36,13 +42,22 @@ export async function bringHome(parts: DelegationParts, out: RemoteTask, signal:
   }
   // Redis was set back, and knows an earlier time of the task.
   if (marker.remoteId !== out.remote.id) return await keep(parts, out.job, marker);
-  if (client === null) return;
-  const ageMs = parts.now() - out.remote.submittedAtMs;
-  const end = endOf(await ask(parts, client, out, signal), ageMs, parts.settings.maxAgeMs);
-  if (end === null) return;
+  const end = known ?? (await askAfter(parts, out, signal));
+  if (client === null || end === null) return;
   if (await wasShelved(parts, out, marker)) return;
   if (end.failure?.code === "SECUTOOLS_JOB_EXPIRED") await cancelRemote(parts, client, out, signal);
   await finalise(parts, out, marker, end);
+}
+
+/** How the platform says that a task has ended; null while it has not, or nobody may ask. @throws {QueueError} SECUTOOLS_* */
+export async function askAfter(
+  parts: DelegationParts,
+  out: RemoteTask,
+  signal: AbortSignal,
+): Promise<RemoteEnd | null> {
+  const { client, now, settings } = parts;
+  if (client === null) return null;
+  return endOf(await ask(parts, client, out, signal), now() - out.remote.submittedAtMs, settings.maxAgeMs);
 }
 
 /** A project that is away may come back, or be found under another name, for as long as the platform has time. */
@@ -93,12 +108,6 @@ function isAnswer(error: unknown): error is QueueError {
 /** Our key is wrong: that says nothing of any job. */
 function isOfKey(error: QueueError): boolean {
   return error instanceof SecutoolsError && (error.status === 401 || error.status === 403);
-}
-
-/** Whether a task's file and its marker are where they were left. */
-export async function isUnchanged(job: DelegatedJob): Promise<boolean> {
-  const task = taskOf(job);
-  return (await isMarked(task)) && !(await isWithdrawn(task));
 }
 
 /** A crash after the file was finalised left the job open. */

@@ -175,7 +175,8 @@ async function fallBack(
   const { provider: _provider, remote: _remote, attempts, earlierRuns, ...task } = job.payload;
   await removeMarkerOf(taskOf(job), job.id);
   // The attempts made here have taken their numbers.
-  await queues.toLocal(job.id, { ...task, earlierRuns: earlierRuns + attempts + 1, reason, attempts: 0, resume: null });
+  const local = { ...task, earlierRuns: earlierRuns + attempts + 1, reason, attempts: 0, resume: null };
+  await queues.toLocal([{ id: job.id, payload: local }]);
   await fetcher.discard(job.id);
   await counters.add("fallback");
   events.emit({ type: "routed", task: taskOf(job), id: job.id, decision: { route: "local", reason } });

@@ -45,6 +45,8 @@ export interface WaitOptions {
   readonly signal?: AbortSignal;
 }
 
+const readAcceptedJob = jsonOf(acceptedJob);
+const readRemoteJob = jsonOf(remoteJob);
 const TIMEOUT_MS = 30_000;
 const RETRY: RetryPolicy = { attempts: 6, baseMs: 500, maxMs: 30_000 };
 
@@ -67,7 +69,7 @@ export class Secutools {
   /** Hands in a job. The same key again is the same job, so what went wrong on the way is tried again. */
   async submitJob(submission: Submission, idempotencyKey: string, signal?: AbortSignal): Promise<AcceptedJob> {
     if (!isIdempotencyKey(idempotencyKey)) throw new TypeError("an idempotency key is 1 to 255 visible characters");
-    const question = { what: "take the job", read: jsonOf(acceptedJob) };
+    const question = { what: "take the job", read: readAcceptedJob };
     const request: Request = {
       method: "POST",
       path: "",
@@ -116,10 +118,12 @@ export class Secutools {
   }
 
   async #look(id: string, signal: AbortSignal, withinMs?: number): Promise<Outcome<RemoteJob | null>> {
-    const schema = remoteJob.refine((job) => job.id === id, "another job's answer");
     const question: Question<RemoteJob | null> = {
       what: `tell how the job ${id} stands`,
-      read: jsonOf(schema),
+      read: (text) => {
+        const reading = readRemoteJob(text);
+        return reading.ok && reading.value.id !== id ? { ok: false, problem: "it is another job's" } : reading;
+      },
       missing: { value: null },
     };
     return await this.#ask({ method: "GET", path: pathOf(id), withinMs }, question, signal);

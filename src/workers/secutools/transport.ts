@@ -69,7 +69,7 @@ export class Transport {
 
   /** Rejects with the signal's reason, and for nothing else. */
   async send(request: Request, signal: AbortSignal): Promise<Answer> {
-    return await abortable([signal], async (own) => await this.#limit(async () => await this.#exchange(request, own)));
+    return await this.#limit(async () => await this.#exchange(request, signal));
   }
 
   /** Cuts every connection. */
