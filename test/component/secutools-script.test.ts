@@ -1,7 +1,5 @@
 import { describe, expect, test } from "vitest";
-import type { StandIn } from "../../demo/secutools/server.js";
 import {
-  type Answer,
   ask,
   bodyOf,
   call,
@@ -17,14 +15,7 @@ import {
 import { until } from "../helpers/until.ts";
 
 const MIB = 1024 * 1024;
-const { clock, start } = stage();
-
-/** The job that a submission comes to once its time is over. */
-async function outcome(platform: StandIn, task: string | object): Promise<Answer> {
-  const id = idOf(await submit(platform, task));
-  clock.now += 1000;
-  return get(platform, id);
-}
+const { clock, start, outcome } = stage();
 
 describe("a prompt can ask for", () => {
   test("another time, and another result", async () => {

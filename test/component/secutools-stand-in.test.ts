@@ -1,8 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { z } from "zod";
-import type { StandIn } from "../../demo/secutools/server.js";
 import {
-  type Answer,
   ask,
   bodyOf,
   call,
@@ -18,14 +16,7 @@ import {
 } from "../helpers/secutools-calls.ts";
 
 const MIB = 1024 * 1024;
-const { clock, start } = stage();
-
-/** The job that a submission comes to once its time is over. */
-async function outcome(platform: StandIn, task: string | object): Promise<Answer> {
-  const id = idOf(await submit(platform, task));
-  clock.now += 1000;
-  return get(platform, id);
-}
+const { clock, start, outcome } = stage();
 
 describe("a job", () => {
   test("is queued, runs and is completed", async () => {

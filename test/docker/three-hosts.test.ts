@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { execa } from "execa";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { agentLog, startsByTask, type Witness } from "../helpers/agent-log.ts";
+import { agentLog, onlyTheDeadOnesRanTwice, type Witness } from "../helpers/agent-log.ts";
 import { until } from "../helpers/until.ts";
 import { buildImage, IMAGE, ownerOfProjects } from "./stack.ts";
 
@@ -98,16 +98,8 @@ test(`${TASKS} tasks on three machines, one dies and one loses its network for $
   await until("the inbox is empty", async () => (await readdir(inbox())).length === 0, 30_000);
 
   expect(await names("failed")).toEqual([]);
-  const byTask = startsByTask(await starts());
-  expect(byTask.size).toBe(TASKS);
-  const repeated = [...byTask.values()].filter((runs) => runs.length > 1);
-  expect(repeated.length).toBeGreaterThan(0);
-  expect(repeated.length).toBeLessThanOrEqual(SESSIONS);
-  for (const [first, second, ...more] of repeated) {
-    expect(more).toEqual([]);
-    expect(first !== undefined && isOf("dies", first)).toBe(true);
-    expect(second !== undefined && isOf("dies", second)).toBe(false);
-  }
+  const isOfDead = (start: Witness) => isOf("dies", start);
+  onlyTheDeadOnesRanTwice(await starts(), { tasks: TASKS, sessions: SESSIONS, isOfDead });
   const isBack = async () => (await starts()).some((one) => isOf("cut", one) && one.at > killedAtMs + CUT_MS);
   expect(await isBack(), "the one that was cut off works again").toBe(true);
 }, 420_000);

@@ -1,4 +1,5 @@
 import { readFile } from "node:fs/promises";
+import { expect } from "vitest";
 import { z } from "zod";
 
 const witness = z.looseObject({
@@ -20,13 +21,30 @@ const witness = z.looseObject({
 export type Witness = z.infer<typeof witness>;
 
 /** The starts among these of each task, by its first line, in order. */
-export function startsByTask(lines: readonly Witness[]): Map<string, Witness[]> {
+function startsByTask(lines: readonly Witness[]): Map<string, Witness[]> {
   const byTask = new Map<string, Witness[]>();
   for (const start of lines.filter(({ event }) => event === "start")) {
     const task = start.firstLine ?? "";
     byTask.set(task, [...(byTask.get(task) ?? []), start]);
   }
   return byTask;
+}
+
+/**
+ * Every task ran, and none twice but some of those that were on the dead host, as many as it has sessions at most, and
+ * those once more on another. Returns their second starts.
+ */
+export function onlyTheDeadOnesRanTwice(
+  starts: readonly Witness[],
+  { tasks, sessions, isOfDead }: { tasks: number; sessions: number; isOfDead: (start: Witness) => boolean },
+): Witness[] {
+  const byTask = startsByTask(starts);
+  expect(byTask.size).toBe(tasks);
+  const repeated = [...byTask.values()].filter((runs) => runs.length > 1);
+  expect(repeated.length).toBeGreaterThan(0);
+  expect(repeated.length).toBeLessThanOrEqual(sessions);
+  expect(repeated.map((runs) => runs.map(isOfDead))).toEqual(repeated.map(() => [true, false]));
+  return repeated.flatMap((runs) => runs.slice(1));
 }
 
 /** Everything that the agents wrote down, in order. */

@@ -28,7 +28,14 @@ export function stage() {
     return platform;
   }
 
-  return { clock, start };
+  /** The job that a submission comes to once its time is over. */
+  async function outcome(platform: StandIn, task: string | object): Promise<Answer> {
+    const id = idOf(await submit(platform, task));
+    clock.now += 1000;
+    return await get(platform, id);
+  }
+
+  return { clock, start, outcome };
 }
 
 export const submission = (prompt = "Count the birds", more: object = {}) => ({
