@@ -1,7 +1,6 @@
 import { z } from "zod";
 import { cleanLine } from "./clean.ts";
-import { ALL_TIMEOUT_MS } from "./daemon-client.ts";
-import { daemonOf } from "./find-config.ts";
+import { ALL_TIMEOUT_MS, daemonOf } from "./daemon-client.ts";
 import { printLines } from "./print.ts";
 import { withProgress } from "./progress.ts";
 

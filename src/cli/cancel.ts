@@ -1,7 +1,7 @@
 import { commanded } from "../control/task-view.ts";
 import { cleanLine } from "./clean.ts";
+import { daemonOf } from "./daemon-client.ts";
 import { eachTask } from "./each-task.ts";
-import { daemonOf } from "./find-config.ts";
 import { withProgress } from "./progress.ts";
 import { taskRoute } from "./task-route.ts";
 

@@ -1,8 +1,10 @@
 import { request } from "node:http";
 import { z } from "zod";
+import type { Config } from "../config/config.ts";
 import { ERROR_CODES, type ErrorCode, isSystemError, QueueError } from "../core/errors.ts";
 import { parseJson } from "../core/json.ts";
 import { daemonSocket } from "../host.ts";
+import { configOf } from "./find-config.ts";
 
 const problem = z.object({ code: z.string(), detail: z.string(), hint: z.string().optional() });
 
@@ -16,6 +18,23 @@ export interface Question {
   readonly body?: object;
   /** How long the answer may take. */
   readonly timeoutMs?: number;
+}
+
+/** The daemon that a verb speaks with. Every question throws what {@link askDaemon} does. */
+export interface Daemon {
+  readonly config: Config;
+  get<T>(path: string, schema: z.ZodType<T>): Promise<T>;
+  post<T>(path: string, schema: z.ZodType<T>, question?: Question): Promise<T>;
+}
+
+/** The daemon of a configuration. @throws {QueueError} as configOf */
+export async function daemonOf(named: string | undefined): Promise<Daemon> {
+  const config = await configOf(named);
+  return {
+    config,
+    get: async (path, schema) => await askDaemon(config.stateDir, "GET", path, schema),
+    post: async (path, schema, question) => await askDaemon(config.stateDir, "POST", path, schema, question),
+  };
 }
 
 interface Answer {

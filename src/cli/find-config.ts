@@ -1,9 +1,7 @@
 import { access } from "node:fs/promises";
-import type { z } from "zod";
 import { type Config, configCandidates, loadConfig } from "../config/config.ts";
 import { type Environment, readEnvironment } from "../config/environment.ts";
 import { QueueError } from "../core/errors.ts";
-import { askDaemon, type Question } from "./daemon-client.ts";
 
 /** The configuration that is asked for, else the first that is there, else null. @throws {QueueError} as loadConfig */
 export async function findConfig(named: string | undefined, environment: Environment): Promise<Config | null> {
@@ -33,23 +31,6 @@ export async function configOf(named: string | undefined): Promise<Config> {
   const config = await findConfig(named, readEnvironment());
   if (config === null) throw noConfig();
   return config;
-}
-
-/** The daemon that a verb speaks with. Every question throws what {@link askDaemon} does. */
-export interface Daemon {
-  readonly config: Config;
-  get<T>(path: string, schema: z.ZodType<T>): Promise<T>;
-  post<T>(path: string, schema: z.ZodType<T>, question?: Question): Promise<T>;
-}
-
-/** The daemon of a configuration. @throws {QueueError} as configOf */
-export async function daemonOf(named: string | undefined): Promise<Daemon> {
-  const config = await configOf(named);
-  return {
-    config,
-    get: async (path, schema) => await askDaemon(config.stateDir, "GET", path, schema),
-    post: async (path, schema, question) => await askDaemon(config.stateDir, "POST", path, schema, question),
-  };
 }
 
 export function noConfig(): QueueError {

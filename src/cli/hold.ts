@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { holdView } from "../control/hold-view.ts";
 import { cleanLine } from "./clean.ts";
-import { daemonOf } from "./find-config.ts";
+import { daemonOf } from "./daemon-client.ts";
 import { printLines } from "./print.ts";
 
 /** What the pool waits for, null when for nothing. */

@@ -2,7 +2,7 @@ import { z } from "zod";
 import { type HostView, hostVerdict, hostView } from "../control/hosts.ts";
 import { formatDuration } from "../core/duration.ts";
 import { cleanLine } from "./clean.ts";
-import type { Daemon } from "./find-config.ts";
+import type { Daemon } from "./daemon-client.ts";
 import { paintStates, type Screen } from "./screen.ts";
 import { showStatus, type ViewOptions } from "./show-status.ts";
 import { table } from "./table.ts";

@@ -1,7 +1,7 @@
 import { type TaskPage, type TaskView, taskPage } from "../control/task-view.ts";
 import { notableReason } from "../core/route.ts";
 import { cleanLine } from "./clean.ts";
-import { type Daemon, daemonOf } from "./find-config.ts";
+import { type Daemon, daemonOf } from "./daemon-client.ts";
 import { printJson, printLines } from "./print.ts";
 import { projectNamed } from "./project.ts";
 import { paintStates, type Screen, screenOf } from "./screen.ts";

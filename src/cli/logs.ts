@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { type TaskLog, type TaskStep, taskLog } from "../control/task-view.ts";
+import { type Daemon, daemonOf } from "./daemon-client.ts";
 import { describeStep } from "./describe-step.ts";
-import { type Daemon, daemonOf } from "./find-config.ts";
 import { printJson, printJsonLine, printLines } from "./print.ts";
 import { Progress } from "./progress.ts";
 import { screenOf } from "./screen.ts";

@@ -1,8 +1,7 @@
 import { z } from "zod";
 import { type Repair, repairSchema } from "../control/repair.ts";
 import { cleanLine } from "./clean.ts";
-import { ALL_TIMEOUT_MS } from "./daemon-client.ts";
-import { daemonOf } from "./find-config.ts";
+import { ALL_TIMEOUT_MS, daemonOf } from "./daemon-client.ts";
 import { printJson, printLines } from "./print.ts";
 import { withProgress } from "./progress.ts";
 

@@ -1,4 +1,4 @@
-import { daemonOf } from "./find-config.ts";
+import { daemonOf } from "./daemon-client.ts";
 import { holdAnswer } from "./hold.ts";
 import { printLines } from "./print.ts";
 

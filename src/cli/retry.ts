@@ -1,10 +1,9 @@
 import { z } from "zod";
 import { commanded } from "../control/task-view.ts";
 import { cleanLine } from "./clean.ts";
-import { ALL_TIMEOUT_MS } from "./daemon-client.ts";
+import { ALL_TIMEOUT_MS, daemonOf } from "./daemon-client.ts";
 import { eachTask } from "./each-task.ts";
 import { EXIT, UsageError } from "./exit.ts";
-import { daemonOf } from "./find-config.ts";
 import { printLines } from "./print.ts";
 import { withProgress } from "./progress.ts";
 import { projectNamed } from "./project.ts";

@@ -2,7 +2,7 @@ import { z } from "zod";
 import { type SessionView, sessionView } from "../control/session-view.ts";
 import { formatDuration } from "../core/duration.ts";
 import { cleanLine } from "./clean.ts";
-import { daemonOf } from "./find-config.ts";
+import { daemonOf } from "./daemon-client.ts";
 import { printJson, printLines } from "./print.ts";
 import { paintStates, type Screen, screenOf } from "./screen.ts";
 import { table } from "./table.ts";

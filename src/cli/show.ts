@@ -1,8 +1,8 @@
 import { type TaskDetail, taskDetail } from "../control/task-view.ts";
 import { formatDuration } from "../core/duration.ts";
 import { cleanLine, cleanLines } from "./clean.ts";
+import { daemonOf } from "./daemon-client.ts";
 import { describeStep } from "./describe-step.ts";
-import { daemonOf } from "./find-config.ts";
 import { printJson, printLines } from "./print.ts";
 import { paintState, type Screen, screenOf } from "./screen.ts";
 import { taskRoute } from "./task-route.ts";

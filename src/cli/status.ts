@@ -1,7 +1,7 @@
 import { type Status, statusSchema } from "../control/status.ts";
 import { formatDuration } from "../core/duration.ts";
 import { cleanLine } from "./clean.ts";
-import { daemonOf } from "./find-config.ts";
+import { daemonOf } from "./daemon-client.ts";
 import { cutToWidth } from "./fit-width.ts";
 import { PLAIN, paintState, paintStates, type Screen } from "./screen.ts";
 import { showStatus, type ViewOptions } from "./show-status.ts";
