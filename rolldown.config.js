@@ -10,7 +10,7 @@ const { dependencies } = JSON.parse(readFileSync(new URL("package.json", import.
 const external = Object.keys(dependencies).filter((name) => ![...INLINED, ...WITH_ZOD].includes(name));
 
 export default defineConfig({
-  input: { main: "src/main.ts", "ccl-delegate": "src/ccl-delegate.ts" },
+  input: { main: "src/main.ts", "ccl-delegate": "src/ccl-delegate.ts", library: "src/library.ts" },
   platform: "node",
   external: external.map((name) => new RegExp(`^${name}(/|$)`)),
   output: { dir: "dist", chunkFileNames: "[name].js", sourcemap: true },
