@@ -40,7 +40,7 @@ test("the agent has the project, the prompt and its arguments, and its exit code
   const child = launch('pwd; cat; echo oops >&2; exit "$(printf 7)"');
   const [said, [code]] = await Promise.all([text(child.stdout), once(child, "exit")]);
   expect([said, code]).toEqual([`${project}\nDo it.\n`, 7]);
-  expect([await files.exitCode(), await files.stderr()]).toEqual([7, "oops"]);
+  expect([(await files.exit())?.code, await files.stderr()]).toEqual([7, "oops"]);
 });
 
 test("the process that is told is the agent's own", async () => {

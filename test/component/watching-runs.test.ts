@@ -1,3 +1,4 @@
+import { spawn } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmSync, utimesSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -117,6 +118,37 @@ test("an agent that left an exit code and no Stop has crashed", async () => {
   writeFileSync(store.pathOf(record.id, "exit"), "137\n");
   vi.spyOn(Date, "now").mockReturnValue(LAUNCHED_AT + 10);
   expect(await watch()).toMatchObject({ end: { kind: "crashed", exitCode: 137 } });
+});
+
+describe("an agent that crashed without another sign of life", () => {
+  const CRASHED_AT = LAUNCHED_AT + 600_000;
+
+  beforeEach(() => {
+    keep("1", LAUNCHED_AT + 10, { hook_event_name: "SessionStart", source: "startup" });
+    keep("2", LAUNCHED_AT + 20, { hook_event_name: "UserPromptSubmit", prompt: "[run kabcdefghi-1]\nDo it." });
+  });
+
+  test("ended when its exit code was left, whenever that is found", async () => {
+    writeFileSync(store.pathOf(record.id, "exit"), "1\n");
+    utimesSync(store.pathOf(record.id, "exit"), CRASHED_AT / 1_000, CRASHED_AT / 1_000);
+    vi.spyOn(Date, "now").mockReturnValue(CRASHED_AT + 3_600_000);
+    expect(await watch()).toMatchObject({ end: { kind: "crashed", exitCode: 1 }, atMs: CRASHED_AT });
+  });
+
+  test("was there until the last look that saw it, where it left no code", async () => {
+    const agent = spawn("sleep", ["60"]);
+    onTestFinished(() => void agent.kill("SIGKILL"));
+    writeFileSync(store.pathOf(record.id, "pid"), `${agent.pid} \n`);
+    vi.spyOn(Date, "now")
+      .mockReturnValueOnce(CRASHED_AT)
+      .mockReturnValue(CRASHED_AT + 1_000);
+    const onLook = () => void agent.kill("SIGKILL");
+    const limits = { ...LIMITS, timeoutMs: 3_600_000 };
+    expect(await watch({ onLook, limits })).toMatchObject({
+      end: { kind: "crashed", exitCode: null },
+      atMs: CRASHED_AT,
+    });
+  });
 });
 
 test("a watch that is called off lets the run go on", async () => {

@@ -143,7 +143,7 @@ describe("a hook event", () => {
 
 /** A look at a living agent that tells nothing. */
 const LOOK: Look = {
-  ...{ atMs: SINCE, movedAtMs: SINCE, alive: true, exitCode: null, cancelled: false, typedIn: false },
+  ...{ atMs: SINCE, movedAtMs: SINCE, lastAliveMs: 0, alive: true, exitCode: null, cancelled: false, typedIn: false },
   ...{ status: null, statusSinceMs: 0, waitingFor: null },
 };
 
@@ -319,6 +319,11 @@ describe("a look", () => {
     "gone since its last sign of life": gone(
       living(HOUR + 1, { alive: false, movedAtMs: SINCE + 7 }),
       crashed(null, 7),
+      finished(7),
+    ),
+    "gone since it was last seen, long after its last sign of life": gone(
+      living(HOUR + 1, { alive: false, movedAtMs: SINCE + 7, lastAliveMs: SINCE + HOUR }),
+      crashed(null, HOUR),
       finished(7),
     ),
     "gone without a sign of life": gone(

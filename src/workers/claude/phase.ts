@@ -38,6 +38,8 @@ export interface Look {
   readonly waitingFor: string | null;
   /** The last sign of life: an event, or a line in the transcript. */
   readonly movedAtMs: number;
+  /** When the agent was last known to be there: of one that told its exit code, when it did. */
+  readonly lastAliveMs: number;
   /** The task was taken back while it runs. */
   readonly cancelled: boolean;
   /** A person is typing in the session of an agent that has stopped. */

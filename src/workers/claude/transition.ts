@@ -50,8 +50,7 @@ function afterStop(event: Extract<HookEvent, { hook_event_name: "Stop" }>, atMs:
 
 function afterLook(phase: Phase, look: Look, limits: PhaseLimits): Phase {
   if (phase.name !== "ended" && look.cancelled) return ended(look.atMs, { kind: "cancelled" });
-  if (phase.name !== "ended" && (look.exitCode !== null || !look.alive))
-    return ended(Math.max(phase.sinceMs, look.movedAtMs), endOfGone(phase, look));
+  if (phase.name !== "ended" && (look.exitCode !== null || !look.alive)) return afterItsEnd(phase, look);
   switch (phase.name) {
     case "launching":
       return isOver(phase, look, limits.promptTimeoutMs) ? attention(look, { kind: "dialog" }) : phase;
@@ -72,10 +71,12 @@ function afterLook(phase: Phase, look: Look, limits: PhaseLimits): Phase {
   }
 }
 
-function endOfGone(phase: Phase, look: Look): RunEnd {
+/** One that has stopped was finished then, however long it was still there. */
+function afterItsEnd(phase: Phase, { movedAtMs, lastAliveMs, exitCode }: Look): Phase {
+  const movedMs = Math.max(phase.sinceMs, movedAtMs);
   return phase.name === "stopped"
-    ? { kind: "finished", message: phase.message }
-    : { kind: "crashed", exitCode: look.exitCode };
+    ? ended(movedMs, { kind: "finished", message: phase.message })
+    : ended(Math.max(movedMs, lastAliveMs), { kind: "crashed", exitCode });
 }
 
 /** A status that stands although the turn goes on says that a person is needed, or was there. */

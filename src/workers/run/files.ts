@@ -18,6 +18,12 @@ export interface KeptEvent {
   readonly atMs: number;
 }
 
+/** How an agent ended by itself, and when, in ms since the epoch. */
+export interface Exit {
+  readonly code: number;
+  readonly atMs: number;
+}
+
 /** Claude Code's live status file. */
 const liveStatus = z.object({
   status: z.enum(["idle", "busy", "shell", "waiting"]).nullable().catch(null),
@@ -58,10 +64,10 @@ export class RunFiles {
     return this.#process;
   }
 
-  /** The agent's exit code, once it has ended by itself. */
-  async exitCode(): Promise<number | null> {
+  /** The agent's exit code and when it was told, once it has ended by itself. */
+  async exit(): Promise<Exit | null> {
     const text = (await this.#text("exit")).trim();
-    return text === "" ? null : Number(text);
+    return text === "" ? null : { code: Number(text), atMs: await movedAtMs(this.#store.pathOf(this.#run, "exit")) };
   }
 
   /** What the agent printed on stderr: the reason where it ended at once. */

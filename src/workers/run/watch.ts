@@ -9,7 +9,7 @@ import { transition } from "../claude/transition.ts";
 import { Turns } from "../claude/turns.ts";
 import { isAlive } from "../process.ts";
 import type { Absence } from "./absence.ts";
-import type { RunFiles } from "./files.ts";
+import type { Exit, RunFiles } from "./files.ts";
 import { type RunRecord, taskOf } from "./record.ts";
 import { type RunStore, runTag } from "./store.ts";
 
@@ -53,6 +53,11 @@ export interface Progress {
   readonly dueMs: number | null;
 }
 
+/** What the agent's process and files show by themselves. */
+interface Looked extends Pick<Look, "atMs" | "alive" | "status" | "statusSinceMs" | "waitingFor"> {
+  readonly exit: Exit | null;
+}
+
 /** What a watch remembers from one look to the next. */
 interface Memory {
   readonly clock: ClockJumps;
@@ -89,8 +94,13 @@ export async function watchRun(run: WatchedRun, signal: AbortSignal): Promise<Se
 
 /** A clock that was set is no time that went by: nobody has been silent, or waited for, any longer. */
 function shifted(progress: Progress, jumpMs: number): Progress {
-  const { phase, movedAtMs } = progress;
-  return { ...progress, phase: { ...phase, sinceMs: phase.sinceMs + jumpMs }, movedAtMs: movedAtMs + jumpMs };
+  const { phase, movedAtMs, lookedAtMs } = progress;
+  return {
+    ...progress,
+    phase: { ...phase, sinceMs: phase.sinceMs + jumpMs },
+    movedAtMs: movedAtMs + jumpMs,
+    lookedAtMs: lookedAtMs + jumpMs,
+  };
 }
 
 /** Nothing where the system watches no more directories: then the looks find everything, a little later. */
@@ -107,8 +117,11 @@ async function step(run: WatchedRun, before: Progress, { clock, turns }: Memory)
   const rules: Rules = { tag: runTag(run.record.id), limits: run.limits };
   // As it is now: the record follows its project also in the middle of a look.
   const task = taskOf(run.record);
-  const seen = { ...(await look(run.files)), cancelled: await run.absence.isTakenAway(task) };
-  let progress = { ...shifted(before, clock.takeMs(seen.atMs)), lookedAtMs: seen.atMs };
+  const { exit, ...looked } = await look(run.files);
+  const seen = { ...looked, exitCode: exit?.code ?? null, cancelled: await run.absence.isTakenAway(task) };
+  const known = shifted(before, clock.takeMs(seen.atMs));
+  const lastAliveMs = exit?.atMs ?? known.lookedAtMs;
+  let progress = { ...known, lookedAtMs: seen.atMs };
   for (const { event, atMs } of await run.files.newEvents()) {
     const isNews = event.session_id === run.record.claudeSession && !turns.isRepeated(event);
     const phase = isNews ? transition(progress.phase, { kind: "event", event, atMs }, rules) : progress.phase;
@@ -116,7 +129,7 @@ async function step(run: WatchedRun, before: Progress, { clock, turns }: Memory)
   }
   const movedAtMs = Math.max(progress.movedAtMs, await run.files.transcriptMovedAtMs());
   const typedIn = isSettled(progress.phase, seen, seen.atMs) && (await run.isTypedIn());
-  const phase = transition(progress.phase, { kind: "look", look: { ...seen, movedAtMs, typedIn } }, rules);
+  const phase = transition(progress.phase, { kind: "look", look: { ...seen, movedAtMs, lastAliveMs, typedIn } }, rules);
   return { ...moved(run, progress, phase, movedAtMs), dueMs: dueMs(phase, seen, seen.atMs) };
 }
 
@@ -125,15 +138,15 @@ function moved(run: WatchedRun, before: Progress, phase: Phase, movedAtMs: numbe
   return { ...before, phase, movedAtMs, submitted: before.submitted || phase.name === "running" };
 }
 
-async function look(files: RunFiles): Promise<Omit<Look, "movedAtMs" | "cancelled" | "typedIn">> {
+async function look(files: RunFiles): Promise<Looked> {
   const process = await files.process();
   const alive = process === null || isAlive(process);
-  const exitCode = alive ? await files.exitCode() : await exitCodeSoon(files);
+  const exit = alive ? await files.exit() : await exitSoon(files);
   const live = process === null ? null : await files.liveStatus(process.pid);
   return {
     atMs: Date.now(),
     alive,
-    exitCode,
+    exit,
     status: live?.status ?? null,
     statusSinceMs: live?.statusUpdatedAt ?? 0,
     waitingFor: live?.waitingFor ?? null,
@@ -141,11 +154,11 @@ async function look(files: RunFiles): Promise<Omit<Look, "movedAtMs" | "cancelle
 }
 
 /** The launch script writes the code a moment after the agent is gone, unless it was killed with it. */
-async function exitCodeSoon(files: RunFiles): Promise<number | null> {
+async function exitSoon(files: RunFiles): Promise<Exit | null> {
   const deadline = performance.now() + EXIT_FILE_MS;
   for (;;) {
-    const code = await files.exitCode();
-    if (code !== null || performance.now() > deadline) return code;
+    const exit = await files.exit();
+    if (exit !== null || performance.now() > deadline) return exit;
     await sleep(EXIT_POLL_MS);
   }
 }
