@@ -4,7 +4,7 @@ export const CONFIG_TEMPLATE = `# ccl-queue configuration. Every key but project
 dispatcher:
   # Every directory in it that has an .agent-queue/inbox is watched; new ones are picked up while running.
   projects_dir: ~/projects
-  prompt_timeout: 30s        # from an agent's launch until it has taken its prompt
+  prompt_timeout: 30s        # until an agent is ready, and again until it has taken its prompt
   poll_interval: 60s         # every inbox is swept this often, whatever the file events said
   cooldown: 5m               # how long a session rests after a launch that failed
 

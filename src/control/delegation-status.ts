@@ -22,7 +22,8 @@ export const delegationCounts = z.object({
   ticks: count,
   /** When it last did. */
   ticked_at: z.iso.datetime().nullable(),
-  cost_usd: z.record(z.enum(PROVIDERS), cost),
+  /** A daemon of another version may know others. */
+  cost_usd: z.partialRecord(z.enum(PROVIDERS), cost),
 });
 export type DelegationCounts = z.infer<typeof delegationCounts>;
 
@@ -49,7 +50,7 @@ export async function readDelegationCounts({ client, fetcher, counters }: Delega
   const [totals, active] = await Promise.all([counters.read(), fetcher.activeCount()]);
   const total = (name: string) => totals.get(name) ?? 0;
   const tickedAtMs = totals.get("ticked_at_ms");
-  const cost = (provider: Provider) => total(`cost_usd:${provider}`);
+  const costs = PROVIDERS.map((provider): [Provider, number] => [provider, total(`cost_usd:${provider}`)]);
   return {
     configured: client !== null,
     active,
@@ -60,7 +61,7 @@ export async function readDelegationCounts({ client, fetcher, counters }: Delega
     fallback: total("fallback"),
     ticks: total("ticks"),
     ticked_at: tickedAtMs === undefined ? null : new Date(tickedAtMs).toISOString(),
-    cost_usd: { gpu: cost("gpu"), gemini: cost("gemini"), "claude-api": cost("claude-api") },
+    cost_usd: Object.fromEntries(costs),
   };
 }
 

@@ -6,7 +6,7 @@ import { type TaskFile, taskLabel } from "../core/task.ts";
 import { readFooter } from "../ledger/footer.ts";
 import { inboxDir, isTaskName, SHELVES, shelfDir, taskPath } from "../ledger/layout.ts";
 import { placeNew } from "../ledger/place-new.ts";
-import { readOriginal } from "../ledger/read-task.ts";
+import { readOriginal, readShelved } from "../ledger/read-task.ts";
 import { listProjects, type ProjectSet } from "../producers/projects.ts";
 import type { TaskIndex } from "../queue/task-index.ts";
 import type { TaskRow } from "../queue/task-row.ts";
@@ -21,7 +21,7 @@ interface TaskAt {
 
 /**
  * Puts a finished task back into its inbox, where it runs anew as if somebody had moved its file there. Returns the
- * task and its new path. @throws {QueueError} TASK_UNKNOWN, TASK_AMBIGUOUS, TASK_NOT_OVER
+ * task and its new path. @throws {QueueError} TASK_UNKNOWN, TASK_AMBIGUOUS, TASK_NOT_OVER, TASK_INVALID
  */
 export async function retryTask(text: string, projects: ProjectSet, index: TaskIndex): Promise<TaskAt> {
   const row = await lookUp(text, index).catch((error: unknown) => {
@@ -30,6 +30,7 @@ export async function retryTask(text: string, projects: ProjectSet, index: TaskI
   });
   if (row !== null && row.finishedAtMs === null) throw notOver(row);
   const shelved = row === null ? await byFile(text, projects) : await byRow(row);
+  if (shelved !== null) await refuseUnreadable(shelved);
   const back = shelved === null ? null : await putBack(shelved);
   if (back === null) {
     throw new QueueError(`no finished task is called ${text}, or its file is gone`, {
@@ -108,6 +109,16 @@ async function namesIn(folder: string): Promise<string[]> {
 async function footerAt(project: string, path: string) {
   const bytes = await readOriginal(project, path).catch(() => null);
   return bytes === null ? null : readFooter(bytes.toString("utf8"));
+}
+
+/** It would only be rejected once more. */
+async function refuseUnreadable({ path, task }: TaskAt): Promise<void> {
+  const parsed = await readShelved(task.project, path).catch(ignoreMissing);
+  if (parsed === null || parsed.ok) return;
+  throw new QueueError(`${taskLabel(task)} cannot be run: ${parsed.reason}`, {
+    code: "TASK_INVALID",
+    hint: `mend ${path}, then try it again`,
+  });
 }
 
 function notOver({ id, state, task }: TaskRow): QueueError {

@@ -28,6 +28,11 @@ export async function readClaimed(task: TaskFile): Promise<ParsedTask> {
   return await readAndParse(task.project, claimedPath(task));
 }
 
+/** Reads a finished task as it would be read again. */
+export async function readShelved(project: string, path: string): Promise<ParsedTask> {
+  return await readAndParse(project, path);
+}
+
 /** The bytes of a task's file, none where it is no file of the project's, or larger than any of ours. */
 export async function readOriginal(project: string, path: string): Promise<Buffer> {
   const file = await readable(project, path);

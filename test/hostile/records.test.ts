@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { z } from "zod";
 import { QueueError } from "../../src/core/errors.ts";
 import { newTaskId, parseRunId, runId } from "../../src/core/id.ts";
+import { PROVIDERS } from "../../src/core/route.ts";
 import { claimedTaskName, inboxDir, isTaskName, markedTaskName, taskPath } from "../../src/ledger/layout.ts";
 import { readMarker } from "../../src/ledger/marker.ts";
 import { runRecord } from "../../src/workers/run/record.ts";
@@ -28,7 +29,7 @@ const markers = jsonLike({
   ...{ attempt: number, earlierRuns: number },
   remoteId: fc.option(text),
   ...{ reason: text, fingerprint: text, text },
-  provider: fc.constantFrom("gemini", "gpu", "claude-api", "__proto__"),
+  provider: fc.constantFrom(...PROVIDERS, "__proto__"),
   submittedAt: fc.constantFrom(
     "2026-11-21T10:00:00Z",
     "2026-11-21",
@@ -42,7 +43,7 @@ const markerSchema = z.strictObject({
   earlierRuns: z.int().min(0),
   remoteId: z.string().nullable(),
   ...{ reason: z.string(), fingerprint: z.string(), text: z.string() },
-  provider: z.enum(["gemini", "gpu", "claude-api"]),
+  provider: z.enum(PROVIDERS),
   submittedAt: z.string().refine((it) => Number.isFinite(Date.parse(it))),
 });
 

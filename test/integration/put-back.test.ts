@@ -155,6 +155,26 @@ test("all failed tasks are put back at once, not those that were cancelled or ca
   expect(await queue.names("failed")).toEqual(["bad.md", "slow.md"]);
 });
 
+test("a file that was rejected stays where it is, with the reason, until it is mended", async () => {
+  const queue = await startQueue();
+  cleanups.push(async () => await queue.stop());
+  await queue.drop("bad.md", "---\ntitle: [\n---\nDo it.\n");
+  await queue.settled("failed", 1);
+  const path = "/api/tasks/bad.md/retry";
+  const refused = await fetch(`${queue.app.url}${path}`, { method: "POST" });
+  expect(refused.status).toBe(422);
+  expect(await refused.json()).toMatchObject({
+    code: "TASK_INVALID",
+    detail: expect.stringMatching(/^alpha\/bad\.md cannot be run: the frontmatter cannot be read: line \d+/),
+    hint: expect.stringContaining(join(folder(queue, "failed"), "bad.md")),
+  });
+  expect([await queue.names("inbox"), await queue.names("failed")]).toEqual([[], ["bad.md"]]);
+  const text = await queue.read("failed", "bad.md");
+  await writeFile(join(folder(queue, "failed"), "bad.md"), text.replace("title: [", "title: []"));
+  await post(queue, path);
+  expect(await queue.settled("done", 1)).toEqual(["bad.md"]);
+});
+
 test("a delegated task that failed goes out anew: the platform is not asked about the old attempt", async () => {
   const delegation = await startDelegation({ platform: { delayMs: 0 } });
   cleanups.push(async () => await delegation.stop());

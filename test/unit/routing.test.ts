@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { PROVIDERS } from "../../src/core/route.ts";
 import type { TaskHeader } from "../../src/core/task.ts";
 import { parseTask } from "../../src/ledger/parse-task.ts";
 import { type Delegation, decide } from "../../src/router/decide.ts";
@@ -17,7 +18,7 @@ const PLAIN: TaskHeader = {
 
 /** What a file can say in each key; undefined = the key is not there, and the odd last value is one nobody knows. */
 const NEEDS_CLAUDE_CODE = [undefined, true, false, "perhaps"] as const;
-const PREFERRED_AI = [undefined, "auto", "claude-code", "gpu", "gemini", "claude-api", "gpt"] as const;
+const PREFERRED_AI = [undefined, "auto", "claude-code", ...PROVIDERS, "gpt"] as const;
 const ALLOW_DELEGATION = [undefined, true, false, "perhaps"] as const;
 const COMPLEXITY_HINT = [undefined, "low", "medium", "high", "extreme"] as const;
 
@@ -41,17 +42,17 @@ const everything: Said[] = NEEDS_CLAUDE_CODE.flatMap((needs_claude_code) =>
   ),
 );
 
-/** The table "Who does a task" of docs/delegation.md, line by line: the first match wins. Rule 7 also keeps an unknown rule 1 from being passed over. */
+/** The table "Who does a task" of docs/delegation.md, line by line: the first match wins. */
 function oracle(said: Said, configured: boolean): string {
   const { needs_claude_code, preferred_ai, allow_delegation, complexity_hint } = said;
   const byHint = { low: "gpu", medium: "gemini", high: "claude-api", extreme: "local" };
-  if (needs_claude_code === true) return "local";
+  if (needs_claude_code === "perhaps" || needs_claude_code === true) return "local";
   if (preferred_ai === "claude-code") return "local";
   if (allow_delegation !== true) return "local";
   if (!configured) return "local";
-  if (needs_claude_code === "perhaps") return "local";
-  if (preferred_ai === "gpu" || preferred_ai === "gemini" || preferred_ai === "claude-api") return preferred_ai;
   if (preferred_ai === "gpt") return "local";
+  const named = PROVIDERS.find((provider) => provider === preferred_ai);
+  if (named !== undefined) return named;
   return complexity_hint === undefined ? "gemini" : byHint[complexity_hint];
 }
 

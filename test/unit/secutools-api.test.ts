@@ -4,6 +4,7 @@ import { describe, expect, test } from "vitest";
 import { parse } from "yaml";
 import { z } from "zod";
 import { submissionSchema } from "../../demo/secutools/wire.js";
+import { PROVIDERS } from "../../src/core/route.ts";
 
 const FILE = fileURLToPath(new URL("../../docs/secutools-api.yaml", import.meta.url));
 const text = readFileSync(FILE, "utf8");
@@ -198,7 +199,7 @@ describe("a submission", () => {
   };
   const changes: object[] = [
     {},
-    ...["gemini", "claude-api", "local", null].map((provider) => ({ provider })),
+    ...[...PROVIDERS, "local", null].map((provider) => ({ provider })),
     ...["critical", "high", "default", "urgent", 1].map((priority) => ({ priority })),
     ...["T", null, 1].map((title) => ({ title })),
     ...["", " ", null].map((prompt) => ({ prompt })),
@@ -217,7 +218,7 @@ describe("a submission", () => {
       const body = JSON.parse(JSON.stringify({ ...fine, ...change }));
       return { body, stands: submissionSchema.safeParse(body).success };
     });
-    expect(verdicts.filter(({ stands }) => stands)).toHaveLength(10);
+    expect(verdicts.filter(({ stands }) => stands)).toHaveLength(PROVIDERS.length + 8);
     expect(verdicts).toEqual(
       verdicts.map(({ body }) => ({ body, stands: schemaNamed("Submission").safeParse(body).success })),
     );
