@@ -1,7 +1,8 @@
 import { join } from "node:path";
 import { ignoreMissing } from "../core/errors.ts";
+import { parseRunId } from "../core/id.ts";
 import type { TaskFile } from "../core/task.ts";
-import { isFooterOf, isFooterSince } from "./footer.ts";
+import { isFooterOf, isFooterSince, readFooter } from "./footer.ts";
 import { claimedPath, SHELVES, type Shelf, shelfDir, taskPath } from "./layout.ts";
 import { numbered } from "./place-new.ts";
 import { readInbox } from "./read-inbox.ts";
@@ -16,18 +17,38 @@ export async function findShelved(task: TaskFile, run: string): Promise<{ shelf:
   return null;
 }
 
+/**
+ * The highest number of the runs of this id that were shelved under a task's name, 0 for none: they are taken, also where
+ * Redis knows nothing of them.
+ */
+export async function lastShelvedRun(task: TaskFile, id: string): Promise<number> {
+  let last = 0;
+  for (const shelf of SHELVES) {
+    for await (const { text } of shelvedTexts(task, shelf)) {
+      const run = parseRunId(readFooter(text)?.rows.get("run") ?? "");
+      if (run?.id === id) last = Math.max(last, run.runs);
+    }
+  }
+  return last;
+}
+
 /** The first file of a task's name in done/ or failed/ whose text is the one that is looked for, or null. */
 export async function shelvedFor(
   task: TaskFile,
   shelf: Shelf,
   isIt: (text: string) => boolean,
 ): Promise<string | null> {
+  for await (const { path, text } of shelvedTexts(task, shelf)) if (isIt(text)) return path;
+  return null;
+}
+
+async function* shelvedTexts(task: TaskFile, shelf: Shelf): AsyncGenerator<{ path: string; text: string }> {
   for (let copy = 1; ; copy += 1) {
     const path = numbered(shelvedPath(task, shelf), copy);
     // What is no file of ours takes a name as well.
     const bytes = await readOriginal(task.project, path).catch(ignoreMissing);
-    if (bytes === null) return null;
-    if (isIt(bytes.toString())) return path;
+    if (bytes === null) return;
+    yield { path, text: bytes.toString() };
   }
 }
 

@@ -5,6 +5,7 @@ import type { Work } from "../core/work.ts";
 import { cancellation } from "../ledger/cancellation.ts";
 import { unclaim } from "../ledger/claim.ts";
 import { fingerprint, type Sighting } from "../ledger/completeness.ts";
+import { lastShelvedRun } from "../ledger/find-shelved.ts";
 import { invalidMarker, isMarked, readMarker, remoteOf } from "../ledger/marker.ts";
 import { parseTask } from "../ledger/parse-task.ts";
 import { readTask } from "../ledger/read-task.ts";
@@ -97,7 +98,7 @@ export class Door {
 
   /** Gives marked tasks a job again where the queue has lost it, so that somebody asks secutools about them. */
   async restoreDelegated(marked: readonly TaskFile[]): Promise<void> {
-    for (const task of await this.withoutJob(marked)) {
+    for (const task of await this.#queues.notOut(marked)) {
       try {
         await this.#restore(task);
       } catch (error) {
@@ -150,7 +151,8 @@ export class Door {
         return { kind: "over" };
       }
       const { header, warnings, earlier } = parsed;
-      const payload = { ...task, header, fingerprint: fingerprint(sighting), earlierRuns: earlier?.runs ?? 0 };
+      const earlierRuns = earlier === null ? 0 : Math.max(earlier.runs, await lastShelvedRun(task, earlier.id));
+      const payload = { ...task, header, fingerprint: fingerprint(sighting), earlierRuns };
       return { kind: "good", entry: { payload, id: earlier?.id ?? null }, warnings };
     } catch (error) {
       if (isSystemError(error, "ENOENT")) return { kind: "over" };

@@ -108,6 +108,12 @@ export class TaskQueues implements Service {
     return tasks.filter((_, index) => ids[index] === null);
   }
 
+  /** The tasks among these that no unfinished job for secutools stands for. */
+  async notOut(tasks: readonly TaskFile[]): Promise<TaskFile[]> {
+    const ids = await liveIds(tasks.map(taskKey), [this.#delegated], this.#redis);
+    return tasks.filter((_, index) => ids[index] === null);
+  }
+
   /** Whether anybody works on each of these tasks, as far as Redis knows. */
   async workOn(tasks: readonly TaskFile[]): Promise<Work[]> {
     const ids = await this.#liveIds(tasks);
@@ -152,8 +158,9 @@ export class TaskQueues implements Service {
       await known.updateData({ ...known.data, project, name });
       return true;
     }
-    // One of this id that is over would keep the new one out.
+    // One of this id that is over would keep the new one out, as would one from before it went out.
     await this.#delegated.remove(id);
+    if (await isWaiting(this.#local, id)) await this.#local.remove(id);
     await this.toDelegated([{ id, payload }]);
     return true;
   }

@@ -108,7 +108,9 @@ export class Reaper implements Service {
       if (signal.aborted) throw error;
       onError(error);
       if (error instanceof SecutoolsError) this.#times.pause(error.afterMs, now());
-      return !(error instanceof QueueError && error.code === "SECUTOOLS_UNREACHABLE");
+      const isUnanswered = error instanceof QueueError && error.code === "SECUTOOLS_UNREACHABLE";
+      if (isUnanswered) this.#times.unanswered(out.job.id);
+      return !isUnanswered;
     }
   }
 

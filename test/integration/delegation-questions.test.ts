@@ -84,6 +84,16 @@ test("a platform that asks for a pause is asked about nothing until it is over",
   expect(asked("GET")).toHaveLength(3);
 });
 
+test("a question that had no answer is asked again at the next tick, however old the task is", async () => {
+  let isAway = true;
+  await start((id) => (isAway ? [503] : [200, { id, status: "completed", result: "Done." }]), "concurrency: 1");
+  await handOut("a.md");
+  await until("it was asked twice", () => asked("GET").length >= 2);
+  isAway = false;
+  expect(await queue.settled("done", 1)).toEqual(["a.md"]);
+  await until("the inbox is empty", async () => (await queue.names("inbox")).length === 0);
+});
+
 test("a task that the platform refuses to tell of fails when its time is over, unless it is our key that it refuses", async () => {
   const refusal = { error: { code: "nope", message: "not so" } };
   const cancellations: Readonly<Record<string, number>> = { "400": 200, "405": 405, "410": 410 };

@@ -2,6 +2,7 @@ import { cp, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { askDaemon } from "../../src/cli/daemon-client.ts";
+import { holdAnswer } from "../../src/cli/hold.ts";
 import { repairAnswer } from "../../src/cli/repair.ts";
 import type { Repair } from "../../src/control/repair.ts";
 import { sight, unsettledMs } from "../../src/ledger/completeness.ts";
@@ -114,6 +115,25 @@ test("what Redis has lost is told to whoever has it repaired, and then there is 
   expect((await repaired()).map(label).toSorted()).toEqual(expected.toSorted());
   expect(await repaired()).toEqual([]);
   await holds();
+});
+
+test("a task that is out comes home where Redis is set back to when it waited for the local pool", async () => {
+  await start("1s");
+  const { queue, platform } = delegation;
+  await askDaemon(queue.config.stateDir, "POST", "/api/hold", holdAnswer, { body: {} });
+  await queue.drop("x.md", "Do it.\n");
+  await until("it waits here", () => delegation.events("routed").length === 1);
+  await cp(data(), snapshot(), { recursive: true });
+  await queue.drop("x.md", delegable("Do it elsewhere."));
+  await until("it is out", () => delegation.events("delegated").length === 1);
+  await setBack();
+  expect(await queue.settled("done", 1)).toEqual(["x.md"]);
+  await until("the inbox is empty", async () => (await queue.names("inbox")).length === 0);
+  expect(platform.jobs()).toHaveLength(1);
+  await askDaemon(queue.config.stateDir, "POST", "/api/resume", holdAnswer, { body: {} });
+  await until("nothing waits or runs", async () => (await live()) === 0);
+  expect(await submits()).toEqual([]);
+  expect(delegation.events("cancelled")).toEqual([]);
 });
 
 describe("all tasks end once, and none is run or submitted again, when Redis", () => {

@@ -30,6 +30,11 @@ export class AskTimes {
     this.#askedAtMs.set(id, nowMs);
   }
 
+  /** Nobody answered: nothing is known of it that would make it wait. */
+  unanswered(id: string): void {
+    this.#askedAtMs.delete(id);
+  }
+
   /** Nothing is asked about for that long. A pause that is longer stays. */
   pause(forMs: number, nowMs: number): void {
     if (forMs > this.#pauseLeftMs(nowMs)) this.#pause = { fromMs: nowMs, untilMs: nowMs + forMs };

@@ -6,6 +6,7 @@ import type { TaskFile } from "../../core/task.ts";
 import { cancellation } from "../../ledger/cancellation.ts";
 import { hasInbox, isClaimed } from "../../ledger/claim.ts";
 import { fingerprint, sight } from "../../ledger/completeness.ts";
+import { lastShelvedRun } from "../../ledger/find-shelved.ts";
 import { taskPath } from "../../ledger/layout.ts";
 import { mark } from "../../ledger/mark.ts";
 import { invalidMarker, type Marker, readMarker, removeMarkerOf, writeMarker } from "../../ledger/marker.ts";
@@ -63,7 +64,9 @@ async function isAsEnqueued(job: DelegatedJob): Promise<boolean> {
  */
 async function intend({ now }: DelegationParts, job: DelegatedJob): Promise<Marker | null> {
   const task = taskOf(job);
-  const { provider, reason, fingerprint, attempts, earlierRuns } = job.payload;
+  const { provider, reason, fingerprint, attempts } = job.payload;
+  // A Redis that was set back gives out the numbers of runs that there were.
+  const earlierRuns = Math.max(job.payload.earlierRuns, (await lastShelvedRun(task, job.id)) - attempts);
   const bytes = await readOriginal(task.project, taskPath(task));
   // Another text may have its place by now, and may not leave the machine.
   if (!(await isAsEnqueued(job)) || !parseTask(bytes).ok) return null;

@@ -5,6 +5,7 @@ import { runId } from "../../core/id.ts";
 import type { Priority } from "../../core/task.ts";
 import { cancellation } from "../../ledger/cancellation.ts";
 import { claim, unclaim } from "../../ledger/claim.ts";
+import { lastShelvedRun } from "../../ledger/find-shelved.ts";
 import { readClaimed } from "../../ledger/read-task.ts";
 import { rejectClaimed } from "../../ledger/shelve.ts";
 import type { LocalJob } from "../../queue/fetcher.ts";
@@ -107,7 +108,7 @@ async function cancelled({ fetcher, events }: RunParts, record: RunRecord): Prom
 
 /** A Redis that was set back gives out the numbers of runs that there were: the next free one is kept with the job. */
 async function numberOf({ store, fetcher }: RunParts, { id, start, payload }: LocalJob): Promise<number> {
-  let { earlierRuns } = payload;
+  let earlierRuns = Math.max(payload.earlierRuns, (await lastShelvedRun(payload, id)) + 1 - start);
   while (await store.has(runId(id, earlierRuns + start))) earlierRuns += 1;
   if (earlierRuns > payload.earlierRuns) await fetcher.amend(id, { earlierRuns });
   return earlierRuns + start;
