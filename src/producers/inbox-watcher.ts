@@ -1,5 +1,6 @@
 import { type FSWatcher as NativeWatcher, watch } from "node:fs";
 import { stat } from "node:fs/promises";
+import { dirname } from "node:path";
 import { type FSWatcher, watch as watchTree } from "chokidar";
 import pLimit from "p-limit";
 import { isSystemError } from "../core/errors.ts";
@@ -40,6 +41,8 @@ export class InboxWatcher implements Service {
   readonly #options: InboxWatcherOptions;
   readonly #watched = new Map<string, Watched>();
   readonly #troubles: Troubles;
+  /** The folders that are watched from the outside, as they were at the last look. */
+  readonly #roots = new Map<string, string | null>();
   #tree: FSWatcher | null = null;
   /** Some of the folders above the inboxes are not watched: we have to look for new inboxes ourselves. */
   #isBlind = false;
@@ -56,6 +59,7 @@ export class InboxWatcher implements Service {
     if (this.#tree !== null) return;
     const { projects, onError, sweepIntervalMs } = this.#options;
     const roots = [...projects.listed, ...(projects.projectsDir === null ? [] : [projects.projectsDir])];
+    for (const root of roots) this.#roots.set(root, await identityOf(root));
     this.#tree = watchTree(roots, { depth: DEPTH, ignored: (path) => !isOnTheWay(path, projects) });
     this.#tree.on("addDir", (path) => this.#appeared(path));
     this.#tree.on("unlinkDir", (path) => this.#vanished(path));
@@ -179,10 +183,23 @@ export class InboxWatcher implements Service {
   }
 
   async #pollOnce(): Promise<void> {
+    for (const [root, known] of this.#roots) await this.#followRoot(root, known);
     if (this.#isBlind) await this.#find();
     const unwatched = [...this.#watched].filter(([, { watcher }]) => watcher === null);
     for (const [project] of unwatched) this.#open(project);
     if (unwatched.length === 0 && !this.#isBlind) this.#troubles.isAllWatched();
+  }
+
+  /** Nothing tells of a folder that is made, or made anew, where there was none to watch. */
+  async #followRoot(root: string, known: string | null): Promise<void> {
+    const identity = await identityOf(root);
+    if (identity === known) return;
+    this.#roots.set(root, identity);
+    this.#tree?.unwatch(root);
+    if (identity === null) return;
+    for (const project of [...this.#watched.keys()])
+      if (project === root || dirname(project) === root) this.#lose(project);
+    this.#tree?.add(root);
   }
 
   /** Opens the inboxes that there are, and closes those that are gone. */
@@ -195,6 +212,14 @@ export class InboxWatcher implements Service {
 /** What a system error is about. */
 function pathOf(error: unknown): string {
   return error instanceof Error && "path" in error ? String(error.path) : "";
+}
+
+/** Tells a folder from one that took its place; null where there is none. */
+async function identityOf(directory: string): Promise<string | null> {
+  return await stat(directory).then(
+    ({ ino, birthtimeMs }) => `${ino} ${birthtimeMs}`,
+    () => null,
+  );
 }
 
 async function isGone(directory: string): Promise<boolean> {

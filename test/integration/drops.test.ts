@@ -1,10 +1,10 @@
 import { createHash } from "node:crypto";
-import { appendFile, copyFile, mkdir, open, rename, stat, unlink, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { appendFile, copyFile, mkdir, open, rename, rm, stat, unlink, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { execa } from "execa";
 import { afterEach, describe, expect, test } from "vitest";
-import { type QueueFixture, startQueue } from "../helpers/queue-fixture.ts";
+import { prepareQueue, type QueueFixture, startQueue } from "../helpers/queue-fixture.ts";
 import { until } from "../helpers/until.ts";
 
 let queue: QueueFixture;
@@ -113,6 +113,21 @@ describe("inboxes come and go", () => {
     await queue.drop("late.md", "late\n", other);
     await until("it is done", async () => (await queue.names("done", other)).includes("late.md"));
     expect(await promptsRun()).toEqual(["late"]);
+  });
+
+  test("one in a folder that was made, or made anew, while running is picked up", async () => {
+    queue = await prepareQueue();
+    const projects = dirname(queue.project);
+    await rm(projects, { recursive: true });
+    await queue.app.start();
+    for (const name of ["a.md", "b.md"]) {
+      await mkdir(join(queue.project, ".agent-queue", "inbox"), { recursive: true });
+      await queue.drop(name, "It is all new.\n");
+      expect(await queue.settled("done", 1, 10_000)).toEqual([name]);
+      await until("its inbox is empty", async () => (await queue.names("inbox")).length === 0);
+      await rm(projects, { recursive: true });
+    }
+    expect(queue.errors).toEqual([]);
   });
 
   test("what waits at the start is run, in the order in which it came", async () => {

@@ -20,14 +20,14 @@ function waits(times: AskTimes, count: number): number[] {
 
 describe("when a job is asked about", () => {
   test("a job about which nobody answered is due", () => {
-  const times = new AskTimes(1_000);
-  times.asked("a", 10_000);
-  expect(times.leftMs("a", 0, 10_000)).toBeGreaterThan(0);
-  times.unanswered("a");
-  expect(times.leftMs("a", 0, 10_000)).toBe(0);
-});
+    const times = new AskTimes(1_000);
+    times.asked("a", 10_000);
+    expect(times.leftMs("a", 0, 10_000)).toBeGreaterThan(0);
+    times.unanswered("a");
+    expect(times.leftMs("a", 0, 10_000)).toBe(0);
+  });
 
-test("at once, when it never was", () => {
+  test("at once, when it never was", () => {
     const times = new AskTimes(POLL_MS);
     expect(times.leftMs("a", START, START)).toBe(0);
     expect(times.leftMs("a", START, START + 60 * MINUTE_MS)).toBe(0);
