@@ -195,11 +195,10 @@ export class InboxWatcher implements Service {
     const identity = await identityOf(root);
     if (identity === known) return;
     this.#roots.set(root, identity);
+    const projects = [...this.#watched.keys()].filter((path) => path === root || dirname(path) === root);
+    for (const project of projects) this.#lose(project);
     this.#tree?.unwatch(root);
-    if (identity === null) return;
-    for (const project of [...this.#watched.keys()])
-      if (project === root || dirname(project) === root) this.#lose(project);
-    this.#tree?.add(root);
+    if (identity !== null) this.#tree?.add(root);
   }
 
   /** Opens the inboxes that there are, and closes those that are gone. */
