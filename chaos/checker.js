@@ -23,7 +23,7 @@ import { tokenOf } from "./plans.js";
 
 /** Ends of a run that a fault can lead to, whatever the task says, once all attempts are used up. */
 const BY_FAULT = ["RUN_CRASHED", "RUN_TIMED_OUT", "RUN_NOT_SUBMITTED"];
-/** A daemon that ended so soon after an answer had not heard of it for sure. */
+/** A daemon that was made to end so soon after an answer, or before it, has not heard of it for sure. */
 const HEARD_MS = 2_000;
 /** An agent that lived on for so long after its work was done has told of it. */
 const TOLD_MS = 1_000;
@@ -150,8 +150,9 @@ function platformOf({ token, retriedAt }, { evidence, acceptedOf, attemptsAt }) 
   // Of what it took without an answer that arrived, nobody can know.
   const known = jobs.flatMap(({ key }) => {
     const last = evidence.answers.findLast((answer) => answer.key === key);
-    const isHeard = !evidence.stops.some((at) => last !== undefined && at >= last.at && at - last.at < HEARD_MS);
-    return last === undefined || last.status >= 300 || !isHeard ? [] : [{ key, last }];
+    if (last === undefined || last.status >= 300) return [];
+    const isUnheard = evidence.stops.some(({ at, until }) => last.at > at - HEARD_MS && last.at < until);
+    return isUnheard ? [] : [{ key, last }];
   });
   if (known.length > 1 + retriedAt.length)
     return [breach("one job", token, `the platform has ${known.length} jobs: ${[...keys].join(", ")}`)];

@@ -20,7 +20,7 @@ import { folderOf, namesIn, PROJECTS } from "./places.js";
  * @property {readonly import("./attempts.js").Life[]} lives
  * @property {readonly Accepted[]} accepted
  * @property {readonly Answer[]} answers
- * @property {readonly number[]} stops when a daemon was made to end
+ * @property {readonly { at: number, until: number }[]} stops from when a daemon was made to end until the next one began
  * @property {readonly Found[]} files
  * @property {readonly string[]} ghosts what was made in the place of a project that was away
  * @property {readonly string[]} processes that were left
@@ -36,13 +36,13 @@ const STOPS = ["daemon killed", "daemon restarted"];
  */
 export function readEvidence({ logs, ghosts, ...places }) {
   const platform = /** @type {Accepted[]} */ (readNotes(logs.platform));
-  const faults = /** @type {{ fault: string, at: number }[]} */ (readNotes(logs.faults));
+  const faults = /** @type {{ fault: string, at: number, until: number }[]} */ (readNotes(logs.faults));
   return {
     agents: /** @type {import("./attempts.js").AgentLine[]} */ (readNotes(logs.agents)),
     lives: /** @type {import("./attempts.js").Life[]} */ (readNotes(logs.lives)),
     accepted: platform.filter(({ event }) => event === "accepted"),
     answers: /** @type {Answer[]} */ (readNotes(logs.answers)),
-    stops: faults.flatMap(({ fault, at }) => (STOPS.includes(fault) ? [at] : [])),
+    stops: faults.filter(({ fault }) => STOPS.includes(fault)),
     files: PROJECTS.flatMap((project) => filesOf({ logs, ghosts, ...places }, project)),
     ghosts: namesIn(ghosts).map((name) => `${name} (${treeOf(join(ghosts, name)).join(", ")})`),
   };

@@ -132,12 +132,15 @@ describe("a world in which the promise holds", () => {
 test.each([
   ["the daemon ended at once", 1_500, []],
   ["the daemon had long heard of it when it ended", 4_000, ["one job"]],
-  ["the daemon had ended before", -10, ["one job"]],
+  ["the daemon was ending", -800, []],
+  ["another daemon had begun by then", -2_010, ["one job"]],
 ])("an agent for what the platform has: %s", (_when, afterMs, promises) => {
   const agents = agent(remote, { run: "b-2", at: 9_000 });
   const answers = [{ at: 50, key: "b-1", status: 201 }];
   const out = { drops: [remote], agents, accepted: [accepted(remote, "job-1", "b-1")], answers };
-  expect(broken({ ...out, stops: [50 + afterMs], files: [doneFile(remote, "b-2")] })).toEqual(promises);
+  expect(
+    broken({ ...out, stops: [{ at: 50 + afterMs, until: 2_050 + afterMs }], files: [doneFile(remote, "b-2")] }),
+  ).toEqual(promises);
 });
 
 describe("a promise is broken by", () => {
