@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
-import { ERROR_CODES, ignoreMissing, isSystemError, messageOf, QueueError } from "../../src/core/errors.ts";
+import { asError, ERROR_CODES, ignoreMissing, isSystemError, messageOf, QueueError } from "../../src/core/errors.ts";
 
 describe("an error of ours", () => {
   test("carries a code, a message and what to do", () => {
@@ -24,6 +24,13 @@ describe("an error of ours", () => {
     const error = new QueueError("no", { code: "TASK_INVALID", cause });
     expect(error).toHaveProperty("cause", cause);
   });
+});
+
+test("whatever is thrown is an error, and one that is an error is itself", () => {
+  const error = new Error("below");
+  expect(asError(error)).toBe(error);
+  expect(asError("a string")).toEqual(new Error("a string"));
+  expect(asError(undefined)).toEqual(new Error("undefined"));
 });
 
 test.each(Object.entries(ERROR_CODES))("the code %s is explained in a sentence", (code, meaning) => {
