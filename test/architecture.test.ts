@@ -2,6 +2,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { basename, dirname, join, relative, resolve, sep } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
+import { demoConfig } from "../src/config/demo-config.ts";
 
 const SRC = fileURLToPath(new URL("../src", import.meta.url));
 
@@ -102,6 +103,14 @@ function importsOf(code: string): string[] {
 
 function withoutComments(code: string): string {
   return code.replace(COMMENT_OR_STRING, (token) => (token.startsWith("/") ? " " : token));
+}
+
+/** The names of everything in a configuration, however deep. */
+function namesIn(value: unknown): string[] {
+  if (typeof value !== "object" || value === null) return [];
+  const entries = Object.entries(value);
+  const own = Array.isArray(value) ? [] : entries.map(([name]) => name);
+  return [...new Set([...own, ...entries.flatMap(([, part]) => namesIn(part))])];
 }
 
 /** The folder of src that a file belongs to, or the file itself where it lies in none. `file` is relative to src. */
@@ -215,6 +224,14 @@ describe("the house", () => {
 
   test("has the rooms of the room table, no other and no fewer", () => {
     expect([...new Set(files.flatMap((file) => roomOf(file) ?? []))].sort()).toEqual(Object.keys(ROOMS).sort());
+  });
+
+  test("reads every part of the configuration somewhere: one that is only loaded changes nothing", () => {
+    const readers = files.filter((file) => layerOf(file) !== "config");
+    const text = readers.map((file) => withoutComments(readFileSync(join(SRC, file), "utf8"))).join("\n");
+    const parts = namesIn(demoConfig("/demo", null));
+    expect(parts).toContain("sweepIntervalMs");
+    expect(parts.filter((name) => !new RegExp(`\\b${name}\\b`).test(text))).toEqual([]);
   });
 
   test("holds TypeScript only", () => {
