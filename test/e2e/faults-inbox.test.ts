@@ -100,7 +100,7 @@ describe("an inbox that cannot be read", () => {
     ],
   ])("%s is told once, and its tasks are run when it can be read again", async (_why, harm) => {
     await start(underFileModes());
-    await queue.drop("busy.md", "agent: until go\n");
+    await queue.drop("busy.md", "agent: work 3s\n");
     await until("it runs", () => steps("submitted", "busy.md") === 1);
     await queue.drop("waiting.md", "it waits\n");
     await until("it waits", () => steps("routed", "waiting.md") === 1);
@@ -117,7 +117,6 @@ describe("an inbox that cannot be read", () => {
     await queue.drop("elsewhere.md", "elsewhere\n", other);
     await until("others go on", () => steps("seen", "elsewhere.md") === 1);
     await mend();
-    await writeFile(join(queue.project, "go"), "");
     await rename(join(queue.project, ".agent-queue", "draft"), join(inbox(), "meanwhile.md"));
     await queue.settled("done", 3);
     const starts = async () => (await queue.witness()).filter(({ event }) => event === "start");
