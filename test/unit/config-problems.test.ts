@@ -72,6 +72,7 @@ describe("an unknown key is refused", () => {
     expect(paths).toEqual(
       expect.arrayContaining(["", "pool", "pool.autonomous", "pool.dedicated.0", "claude.models", "secutools.auto"]),
     );
+    expect(paths).toHaveLength(15);
   });
 
   test.each([
