@@ -2,11 +2,16 @@ import { existsSync } from "node:fs";
 import { mkdir, mkdtemp, rename, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, describe, expect, onTestFinished, test, vi } from "vitest";
 import { QueueError } from "../../src/core/errors.ts";
+import { Fetcher } from "../../src/queue/fetcher.ts";
 import { isAlive } from "../../src/workers/process.ts";
 import { type QueueFixture, startQueue } from "../helpers/queue-fixture.ts";
 import { until } from "../helpers/until.ts";
+
+/** Longer than the agent still works. */
+const SLOW_MS = 2_000;
 
 let queue: QueueFixture;
 afterEach(async () => await queue.stop());
@@ -110,6 +115,19 @@ describe("a project that is renamed while its tasks wait and run", () => {
     expect(told("cancelled")).toEqual([]);
     expect((await prompts()).length).toBe(3);
     expect(existsSync(queue.project)).toBe(false);
+  });
+
+  test("has its task tried again once, however long it takes to make its job anew under that name", async () => {
+    const { discard } = Fetcher.prototype;
+    vi.spyOn(Fetcher.prototype, "discard").mockImplementation(async function (this: Fetcher<never>, id) {
+      await sleep(SLOW_MS);
+      await discard.call(this, id);
+    });
+    queue = await startQueue({ sessions: 1, limits: "attempts: 2, backoff: 1s" });
+    await queue.drop("running.md", "agent: work 1s\nagent: exit 7\n");
+    await until("it runs", async () => (await prompts()).length === 1);
+    await rename(queue.project, other());
+    await expectTriedAgainThere();
   });
 
   test("to a place that is not watched loses its agent once it has been gone for a while", async () => {

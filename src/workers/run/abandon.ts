@@ -7,6 +7,7 @@ import type { RunRecord } from "./record.ts";
 /** Ends a run whose task another host has taken over: the agent goes, and the file is not ours to touch. */
 export async function abandonRun({ store, pool }: RunParts, record: RunRecord, session: Session | null): Promise<void> {
   await endAgentTree(await new RunFiles(store, record.id).process(), store.pathOf(record.id));
-  await store.save({ ...record, state: { name: "closed", atMs: Date.now() } });
+  record.state = { name: "closed", atMs: Date.now() };
+  await store.save(record);
   if (session !== null) await pool.release(session, { cooldown: false });
 }

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import type { LimitFunction } from "p-limit";
 import { isSystemError, QueueError } from "../../core/errors.ts";
 import type { Spent } from "../../core/events.ts";
 import { failureOf } from "../../core/outcome.ts";
@@ -27,6 +28,7 @@ export interface EndedRun {
   readonly state: EndedState;
   readonly files: RunFiles;
   readonly absence: Absence;
+  readonly turn: LimitFunction;
   /** null when the session went away with the run. */
   readonly session: Session | null;
 }
@@ -46,7 +48,8 @@ const COOLS = ["blocked", "not-submitted", "crashed"];
  * Every step may be repeated, so a failure is tried again and a restart goes on here.
  */
 export async function finishRun(run: EndedRun, signal: AbortSignal): Promise<void> {
-  await untilItWorks(async () => await finishOnce(run), run.parts.onError, signal);
+  const finish = async () => await finishOnce(run);
+  await untilItWorks(async () => await run.turn(finish), run.parts.onError, signal);
 }
 
 async function finishOnce(run: EndedRun): Promise<void> {
@@ -139,7 +142,8 @@ async function canBeResumed({ files, record, state }: EndedRun): Promise<boolean
 
 /** Nothing of the run is owed any more. */
 async function close({ parts, record, state, session }: EndedRun): Promise<void> {
-  await parts.store.save({ ...record, state: { name: "closed", atMs: Date.now() } });
+  record.state = { name: "closed", atMs: Date.now() };
+  await parts.store.save(record);
   const cooldown = !state.submitted && COOLS.includes(state.end.kind);
   if (session !== null) await parts.pool.release(session, { cooldown });
 }

@@ -1,3 +1,4 @@
+import pLimit from "p-limit";
 import { taskKey } from "../../core/id.ts";
 import type { TaskFile } from "../../core/task.ts";
 import type { Work } from "../../core/work.ts";
@@ -12,7 +13,7 @@ import { launchRun } from "./launch.ts";
 import type { RunParts } from "./parts.ts";
 import { prepareRun, takeBack } from "./prepare.ts";
 import type { RunRecord } from "./record.ts";
-import { seeRun } from "./see.ts";
+import { seeRun, type Watch } from "./see.ts";
 import { isStillOurs } from "./standing.ts";
 
 /** What holds a task's file: a run, and what it knows the file by. */
@@ -24,6 +25,12 @@ interface Hand {
   foundIn: string | null;
 }
 
+interface Watched extends Pick<Watch, "turn"> {
+  readonly record: RunRecord;
+  readonly hand: Hand;
+  readonly lost: AbortController;
+}
+
 /** How soon a job is tried again that could not even be prepared. */
 const PREPARE_RETRY_MS = 5_000;
 
@@ -32,8 +39,8 @@ export class LocalRuns {
   readonly #parts: RunParts;
   /** The tasks whose files are in our hands, and in which: an old run of a task may end after the next has begun. */
   readonly #running = new Map<string, Hand>();
-  /** The runs that are watched, by their ids, and what ends the watch. */
-  readonly #watched = new Map<string, { readonly record: RunRecord; readonly lost: AbortController }>();
+  /** The runs that are watched, by their ids. */
+  readonly #watched = new Map<string, Watched>();
   /** The jobs that we held at the last look though none of our runs was theirs. */
   #strays: readonly string[] = [];
 
@@ -49,14 +56,15 @@ export class LocalRuns {
     const hand = [...this.#running.values()].find((one) => one.known === known);
     if (known === null || hand === undefined) return "none";
     hand.foundIn = task.project;
-    for (const { record } of this.#watched.values())
-      if (this.#running.get(taskKey(record)) === hand) await this.#follow(record, hand);
+    for (const run of this.#watched.values())
+      if (run.hand === hand) await run.turn(async () => await this.#follow(run));
     return "going on";
   }
 
-  async #follow(record: RunRecord, hand: Hand): Promise<void> {
+  async #follow({ record, hand }: Watched): Promise<void> {
     const { foundIn: project } = hand;
-    if (project === null || project === record.project || !(await isProjectGone(record))) return;
+    if (record.state.name === "closed" || project === null || project === record.project) return;
+    if (!(await isProjectGone(record))) return;
     this.#running.set(taskKey({ ...record, project }), hand);
     record.project = project;
     await this.#parts.store.save(record);
@@ -133,12 +141,14 @@ export class LocalRuns {
 
   async #see(record: RunRecord, session: Session | null, hand: Hand, signal: AbortSignal): Promise<void> {
     const lost = new AbortController();
-    this.#watched.set(record.id, { record, lost });
+    const turn = pLimit(1);
+    const run: Watched = { record, hand, lost, turn };
+    this.#watched.set(record.id, run);
     hand.isLaunched = true;
     // Its project may have been renamed meanwhile.
-    this.#follow(record, hand).catch(this.#parts.onError);
+    turn(async () => await this.#follow(run)).catch(this.#parts.onError);
     try {
-      await seeRun(this.#parts, record, session, { stopped: signal, lost: lost.signal });
+      await seeRun(this.#parts, record, session, { stopped: signal, lost: lost.signal, turn });
     } finally {
       this.#watched.delete(record.id);
     }

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import type { LimitFunction } from "p-limit";
 import { describeNeed } from "../claude/dialogs.ts";
 import { endAgentTree } from "../claude/end-agent.ts";
 import type { Need, Phase } from "../claude/phase.ts";
@@ -16,10 +17,13 @@ import { type Progress, watchRun } from "./watch.ts";
 /** A limit is met at the first request: an agent that works for so long has passed it. */
 const PROBE_MS = 10_000;
 
-/** What ends the watch over a run: a stop, and then it stays open, or that another host has taken its task over. */
-export interface WatchSignals {
+export interface Watch {
+  /** A stop: the run stays open. */
   readonly stopped: AbortSignal;
+  /** Another host has taken its task over. */
   readonly lost: AbortSignal;
+  /** Whoever changes the run or its job takes it: to end, or to follow its project. */
+  readonly turn: LimitFunction;
 }
 
 /**
@@ -30,15 +34,15 @@ export async function seeRun(
   parts: RunParts,
   record: RunRecord,
   session: Session | null,
-  { stopped, lost }: WatchSignals,
+  { stopped, lost, turn }: Watch,
 ): Promise<void> {
   const files = new RunFiles(parts.store, record.id);
-  const run = { parts, record, session, files, absence: new Absence() };
+  const run = { parts, record, session, files, turn, absence: new Absence() };
   const state = await ended(run, AbortSignal.any([stopped, lost]));
   // Its file was taken away: by a person, or by a host that has begun it anew.
   if (state?.end.kind === "cancelled") await endAgentTree(await files.process(), parts.store.pathOf(record.id));
   const isOurs = !lost.aborted && (state === null || (await askRedis(parts, record, stopped)));
-  if (isOurs === false) await abandonRun(parts, record, session);
+  if (isOurs === false) await turn(async () => await abandonRun(parts, record, session));
   else if (isOurs === true && state !== null) await finishRun({ ...run, state }, stopped);
   parts.board.remove(record.id);
 }
@@ -52,7 +56,7 @@ async function askRedis(parts: RunParts, record: RunRecord, stopped: AbortSignal
 }
 
 async function ended(
-  { parts, record, session, files, absence }: Omit<EndedRun, "state">,
+  { parts, record, session, files, turn, absence }: Omit<EndedRun, "state">,
   signal: AbortSignal,
 ): Promise<EndedState | null> {
   if (record.state.name === "ended") {
@@ -84,15 +88,12 @@ async function ended(
   if (seen === null) return null;
   const screen = seen.end.kind === "finished" ? null : await screenOf(parts, session);
   const state: EndedState = { name: "ended", launchedAtMs, ...seen, screen };
-  const isKept = await untilItWorks(
-    async () => {
-      await store.save({ ...record, state });
-      return true;
-    },
-    parts.onError,
-    signal,
-  );
-  return isKept === null ? null : state;
+  const keep = async () => {
+    record.state = state;
+    await store.save(record);
+    return state;
+  };
+  return await untilItWorks(async () => await turn(keep), parts.onError, signal);
 }
 
 function tellSubmitted({ events }: RunParts, record: RunRecord): void {
