@@ -1,4 +1,4 @@
-import { type FSWatcher as NativeWatcher, watch } from "node:fs";
+import { type FSWatcher as NativeWatcher, statSync, watch } from "node:fs";
 import { stat } from "node:fs/promises";
 import { dirname } from "node:path";
 import { type FSWatcher, watch as watchTree } from "chokidar";
@@ -7,6 +7,7 @@ import { isSystemError } from "../core/errors.ts";
 import type { Service } from "../core/service.ts";
 import { inboxDir } from "../ledger/layout.ts";
 import type { Door } from "./door.ts";
+import { identityAt, identityOf } from "./identity.ts";
 import { Inbox } from "./inbox.ts";
 import { isOnTheWay, listProjects, type ProjectSet, projectOfInbox } from "./projects.ts";
 import { isWatchLimit, Troubles } from "./troubles.ts";
@@ -22,13 +23,17 @@ interface Watched {
   readonly inbox: Inbox;
   /** null where the system does not watch it for us. */
   readonly watcher: NativeWatcher | null;
+  /** What the system watches: a folder that takes this one's place is another. */
+  readonly identity: string | null;
 }
 
 /** From a watched folder down to an inbox: projects, project, .agent-queue. */
 const DEPTH = 2;
 /** How often we look ourselves where the system does not watch for us. */
 const POLL_MS = 1_000;
-/** How long after a directory came we look for inboxes: chokidar misses what appears in it before it is watched. */
+/** How often we make sure that what the system watches is what is there: seldom, as hundreds are looked at. */
+const REPLACED_MS = 10_000;
+/** How long after a directory came or went we look for inboxes: chokidar misses what appears in it before it is watched. */
 const SEARCH_DELAY_MS = 500;
 /** Few enough that hundreds of inboxes take no more memory than some. */
 const SWEPT_AT_ONCE = 10;
@@ -48,6 +53,7 @@ export class InboxWatcher implements Service {
   #isBlind = false;
   #sweep: NodeJS.Timeout | null = null;
   #poll: NodeJS.Timeout | null = null;
+  #replaced: NodeJS.Timeout | null = null;
   #search: NodeJS.Timeout | null = null;
 
   constructor(options: InboxWatcherOptions) {
@@ -59,19 +65,21 @@ export class InboxWatcher implements Service {
     if (this.#tree !== null) return;
     const { projects, onError, sweepIntervalMs } = this.#options;
     const roots = [...projects.listed, ...(projects.projectsDir === null ? [] : [projects.projectsDir])];
-    for (const root of roots) this.#roots.set(root, await identityOf(root));
+    for (const root of roots) this.#roots.set(root, await identityAt(root));
     this.#tree = watchTree(roots, { depth: DEPTH, ignored: (path) => !isOnTheWay(path, projects) });
     this.#tree.on("addDir", (path) => this.#appeared(path));
     this.#tree.on("unlinkDir", (path) => this.#vanished(path));
     this.#tree.on("error", (error) => this.#meet(error));
     this.#sweep = setInterval(() => void this.sweepOnce().catch(onError), sweepIntervalMs);
     this.#poll = setInterval(() => void this.#pollOnce().catch(onError), POLL_MS);
+    this.#replaced = setInterval(() => void this.#renewReplaced().catch(onError), REPLACED_MS);
     await this.sweepOnce();
   }
 
   async stop(): Promise<void> {
     clearInterval(this.#sweep ?? undefined);
     clearInterval(this.#poll ?? undefined);
+    clearInterval(this.#replaced ?? undefined);
     clearTimeout(this.#search ?? undefined);
     await this.#tree?.close();
     this.#tree = null;
@@ -111,7 +119,10 @@ export class InboxWatcher implements Service {
 
   #vanished(path: string): void {
     const project = projectOfInbox(path, this.#options.projects);
-    if (project !== null) this.#lose(project);
+    if (project === null) return;
+    this.#lose(project);
+    // Something else may have its name by now, which chokidar takes for the same, or cannot read.
+    this.#searchSoon();
   }
 
   /** Its waiting tasks went with it. */
@@ -126,14 +137,15 @@ export class InboxWatcher implements Service {
     if (this.#tree === null || known?.watcher) return;
     const inbox = known?.inbox ?? new Inbox(project, this.#options.door, (error) => this.#meetIn(project, error));
     try {
-      this.#watched.set(project, { inbox, watcher: this.#watch(inbox) });
+      const identity = identityOf(statSync(inboxDir(project)));
+      this.#watched.set(project, { inbox, watcher: this.#watch(inbox), identity });
       this.#troubles.isReadable(inboxDir(project));
     } catch (error) {
       if (isSystemError(error, "ENOENT", "ENOTDIR")) {
         this.#lose(project);
         return;
       }
-      this.#watched.set(project, { inbox, watcher: null });
+      this.#watched.set(project, { inbox, watcher: null, identity: null });
       this.#meetIn(project, error);
     }
     inbox.list();
@@ -192,13 +204,24 @@ export class InboxWatcher implements Service {
 
   /** Nothing tells of a folder that is made, or made anew, where there was none to watch. */
   async #followRoot(root: string, known: string | null): Promise<void> {
-    const identity = await identityOf(root);
+    const identity = await identityAt(root);
     if (identity === known) return;
     this.#roots.set(root, identity);
     const projects = [...this.#watched.keys()].filter((path) => path === root || dirname(path) === root);
     for (const project of projects) this.#lose(project);
     this.#tree?.unwatch(root);
     if (identity !== null) this.#tree?.add(root);
+  }
+
+  /** Nor does anything tell of an inbox that is another one by now, with its project or without. */
+  async #renewReplaced(): Promise<void> {
+    for (const [project, { watcher, identity }] of [...this.#watched]) {
+      if (watcher === null || (await identityAt(inboxDir(project))) === identity) continue;
+      this.#lose(project);
+      this.#tree?.unwatch(project);
+      this.#tree?.add(project);
+      this.#found(project);
+    }
   }
 
   /** Opens the inboxes that there are, and closes those that are gone. */
@@ -211,14 +234,6 @@ export class InboxWatcher implements Service {
 /** What a system error is about. */
 function pathOf(error: unknown): string {
   return error instanceof Error && "path" in error ? String(error.path) : "";
-}
-
-/** Tells a folder from one that took its place; null where there is none. */
-async function identityOf(directory: string): Promise<string | null> {
-  return await stat(directory).then(
-    ({ ino, birthtimeMs }) => `${ino} ${birthtimeMs}`,
-    () => null,
-  );
 }
 
 async function isGone(directory: string): Promise<boolean> {

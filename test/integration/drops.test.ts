@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { appendFile, copyFile, mkdir, open, rename, rm, stat, unlink, writeFile } from "node:fs/promises";
+import { appendFile, copyFile, mkdir, open, rename, rm, stat, symlink, unlink, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { execa } from "execa";
@@ -128,6 +128,37 @@ describe("inboxes come and go", () => {
       await rm(projects, { recursive: true });
     }
     expect(queue.errors).toEqual([]);
+  });
+
+  test.each(["", ".agent-queue/inbox"])(
+    "one that takes another's place, with its <project>/%s, is picked up",
+    async (part) => {
+      queue = await startQueue();
+      await rename(join(queue.project, part), join(queue.dir, "aside"));
+      await mkdir(inbox(""), { recursive: true });
+      for (const name of ["a.md", "b.md"]) {
+        await queue.drop(name, "It is all new.\n");
+        await until("it is done", async () => (await queue.names("done")).includes(name));
+      }
+      await rm(inbox(""), { recursive: true });
+      await mkdir(inbox(""));
+      await queue.drop("c.md", "It is all new.\n");
+      await until("it is done", async () => (await queue.names("done")).includes("c.md"), 5_000);
+      expect(queue.errors).toEqual([]);
+    },
+  );
+
+  test("one that takes another's place and cannot be read is told of", async () => {
+    queue = await startQueue();
+    const [path, aside] = [inbox(""), join(queue.dir, "aside")];
+    await rename(path, aside);
+    await symlink("inbox", path);
+    await until("it is told", () => queue.errors.length > 0);
+    expect(queue.errors).toEqual([expect.objectContaining({ code: "INBOX_UNREADABLE" })]);
+    await rm(path);
+    await rename(aside, path);
+    await queue.drop("task.md", "a task\n");
+    expect(await queue.settled("done", 1)).toEqual(["task.md"]);
   });
 
   test("what waits at the start is run, in the order in which it came", async () => {
