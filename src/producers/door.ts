@@ -35,11 +35,18 @@ export interface DoorOptions {
   readonly onError: (error: unknown) => void;
 }
 
-/** What one look into a file led to; later = it could not be dealt with now. */
+/**
+ * Why a file has no waiting job by now: it has to be submitted again, as a task of its name still runs or it could not be
+ * dealt with; or it is gone, rejected or taken away.
+ */
+export type Refusal = "later" | "gone";
+
+/** What one look into a file led to. */
 type Read =
   | { readonly kind: "good"; readonly entry: Entry; readonly warnings: readonly string[] }
-  | { readonly kind: "over" }
-  | { readonly kind: "later"; readonly name: string };
+  /** Its task is with secutools. */
+  | { readonly kind: "marked" }
+  | { readonly kind: Refusal; readonly name: string };
 
 /** Few enough that the first task of a large drop starts while the last is still read. */
 const BATCH = 100;
@@ -56,16 +63,14 @@ export class Door {
     this.#events = options.events;
   }
 
-  /**
-   * Submits files in the order given. Returns the names of those that have to be submitted again later:
-   * a task of that name still runs, or the file could not be dealt with.
-   */
-  async submit(arrivals: readonly Arrival[]): Promise<Set<string>> {
-    const later = new Set<string>();
+  /** Submits files in the order given. Returns the names of those that were not taken, and why. */
+  async submit(arrivals: readonly Arrival[]): Promise<Map<string, Refusal>> {
+    const refused = new Map<string, Refusal>();
     for (let start = 0; start < arrivals.length; start += BATCH) {
-      for (const name of await this.#submitBatch(arrivals.slice(start, start + BATCH))) later.add(name);
+      const batch = await this.#submitBatch(arrivals.slice(start, start + BATCH));
+      for (const [name, refusal] of batch) refused.set(name, refusal);
     }
-    return later;
+    return refused;
   }
 
   /** A waiting file was taken away: its job goes too. */
@@ -126,7 +131,7 @@ export class Door {
     if (isRestored) this.#events.emit({ type: "restored", task, id: job });
   }
 
-  async #submitBatch(batch: readonly Arrival[]): Promise<string[]> {
+  async #submitBatch(batch: readonly Arrival[]): Promise<[string, Refusal][]> {
     const files = batch.map(({ task, sighting }) => ({ ...task, fingerprint: fingerprint(sighting) }));
     const isKnown = await this.#queues.areKnown(files);
     const read = await Promise.all(batch.filter((_, index) => !isKnown[index]).map((arrival) => this.#read(arrival)));
@@ -139,23 +144,24 @@ export class Door {
       if (state === "updated") this.#events.emit({ type: "updated", task, id });
       return state === "busy" ? [payload.name] : [];
     });
-    return [...busy, ...read.flatMap((one) => (one.kind === "later" ? [one.name] : []))];
+    const refused = read.flatMap((one): [string, Refusal][] => ("name" in one ? [[one.name, one.kind]] : []));
+    return [...busy.map((name): [string, Refusal] => [name, "later"]), ...refused];
   }
 
   async #read({ task, sighting }: Arrival): Promise<Read> {
     try {
-      if (await isMarked(task)) return { kind: "over" };
+      if (await isMarked(task)) return { kind: "marked" };
       const parsed = await readTask(task);
       if (!parsed.ok) {
         await this.#reject({ task, sighting }, parsed.reason);
-        return { kind: "over" };
+        return { kind: "gone", name: task.name };
       }
       const { header, warnings, earlier } = parsed;
       const earlierRuns = earlier === null ? 0 : Math.max(earlier.runs, await lastShelvedRun(task, earlier.id));
       const payload = { ...task, header, fingerprint: fingerprint(sighting), earlierRuns };
       return { kind: "good", entry: { payload, id: earlier?.id ?? null }, warnings };
     } catch (error) {
-      if (isSystemError(error, "ENOENT")) return { kind: "over" };
+      if (isSystemError(error, "ENOENT")) return { kind: "gone", name: task.name };
       if (isSystemError(error, "EBUSY")) return { kind: "later", name: task.name };
       const isOurs = error instanceof QueueError;
       this.#options.onError(

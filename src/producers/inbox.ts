@@ -184,14 +184,16 @@ export class Inbox {
     if (!(await isClaimed(task))) await this.#door.withdraw(task);
   }
 
-  /** Returns the names of what was handed in. */
+  /** Returns the names of what needs no other look. */
   async #handIn(complete: readonly Sighting[]): Promise<Set<string>> {
     const arrivals = complete.map((sighting): Arrival => ({ task: this.#task(sighting.name), sighting }));
-    const later = await this.#door.submit(arrivals);
-    const accepted = complete.filter(({ name }) => !later.has(name));
-    for (const sighting of accepted) this.#known.set(sighting.name, fingerprint(sighting));
-    this.#scheduleRetry(later.size > 0 ? BUSY_RETRY_MS : null);
-    return new Set(accepted.map(({ name }) => name));
+    const refused = await this.#door.submit(arrivals);
+    const dealtWith = complete.filter(({ name }) => refused.get(name) !== "later");
+    // The very file of one that is gone may be back by now.
+    const taken = dealtWith.filter(({ name }) => !refused.has(name));
+    for (const sighting of taken) this.#known.set(sighting.name, fingerprint(sighting));
+    this.#scheduleRetry(dealtWith.length < complete.length ? BUSY_RETRY_MS : null);
+    return new Set(dealtWith.map(({ name }) => name));
   }
 
   #scheduleRetry(busyMs: number | null): void {

@@ -1,5 +1,6 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { renameSync } from "node:fs";
 import { link, rename, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, expect, test } from "vitest";
@@ -97,4 +98,16 @@ test("a file whose rejection a crash cut short, and which comes back, is in fail
   await until("it is told again", () => told("rejected").length === 2);
   expect(await queue.names("inbox")).toEqual([]);
   expect(await queue.names("failed")).toEqual(["bad.md"]);
+});
+
+test("a file that comes back in the moment of its rejection is rejected again, and not left in its inbox", async () => {
+  queue = await startQueue({ yaml: NO_SESSION });
+  await writeFile(join(inbox(), ".kept"), "---\npriority: [\n---\nWork.\n");
+  queue.app.events.on(({ type }) => {
+    if (type === "rejected" && told("rejected").length === 1)
+      renameSync(join(inbox(), ".kept"), join(inbox(), "bad.md"));
+  });
+  await link(join(inbox(), ".kept"), join(inbox(), "bad.md"));
+  await until("it is told again", () => told("rejected").length === 2);
+  expect(await queue.names("inbox")).toEqual([]);
 });
