@@ -3,7 +3,7 @@ import { afterEach, describe, expect, test } from "vitest";
 import { statusSchema } from "../../src/control/status.ts";
 import { connectOnce, placeOf, untilReachable } from "../../src/queue/connection.ts";
 import { type Hosts, prepareHosts, type TestHost } from "../helpers/hosts.ts";
-import { freePort, prepareRedisServers, type RedisServer, type RedisServers } from "../helpers/redis-servers.ts";
+import { prepareRedisServers, type RedisServer, type RedisServers } from "../helpers/redis-servers.ts";
 import { until } from "../helpers/until.ts";
 
 const TIMEOUT_MS = 60_000;
@@ -158,9 +158,8 @@ describe("with a cluster", () => {
     servers = await prepareRedisServers();
     const nodes: RedisServer[] = [];
     for (let node = 0; node < 6; node += 1) {
-      const cluster = ["cluster-enabled yes", "cluster-node-timeout 1500", `cluster-port ${await freePort()}`];
-      const lines = [...cluster, "requirepass secret", "masterauth secret"];
-      nodes.push(await servers.start(lines, { cli: ["-a", "secret", "--no-auth-warning"] }));
+      const lines = ["cluster-node-timeout 1500", "requirepass secret", "masterauth secret"];
+      nodes.push(await servers.start(lines, { cluster: true, cli: ["-a", "secret", "--no-auth-warning"] }));
     }
     const [first, second, third] = nodes;
     await first?.cli(
