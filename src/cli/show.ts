@@ -56,6 +56,7 @@ function factsOf(task: TaskDetail, screen: Screen): [string, string][] {
     ["tokens", tokens === null ? null : `${tokens.input} in, ${tokens.output} out`],
     ["cost", cost_usd === null ? null : `$${cost_usd.toFixed(2)}`],
     ["file", task.path],
+    ["run", task.run_dir],
   ];
   return [
     ["state", paintState(screen, task.state)],

@@ -17,14 +17,17 @@ const MAX_STEPS = 1_000;
 
 /** All that is known of a task. */
 export async function showTask(row: TaskRow, run: LiveRun | null, sources: TimelineSources): Promise<TaskDetail> {
+  const { store } = sources;
   const [bytes, timeline] = await Promise.all([readText(row), readTimeline(sources, row.id, MAX_STEP_LENGTH)]);
   const parsed = bytes === null ? null : parseTask(bytes);
+  const lastRun = (await store.runsOf(row.id)).at(-1);
   const isOver = row.finishedAtMs !== null;
   return {
     ...viewTask(row, run),
     prompt: parsed?.ok ? parsed.prompt : null,
     result: isOver && bytes !== null ? (readFooter(bytes.toString("utf8"))?.text ?? null) : null,
     timeline: timeline.slice(-MAX_STEPS),
+    run_dir: lastRun === undefined ? null : store.pathOf(lastRun),
   };
 }
 

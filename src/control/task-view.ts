@@ -72,6 +72,8 @@ export const taskDetail = z.object({
   /** The agent's last message or the platform's result. */
   result: z.string().nullable(),
   timeline: z.array(taskStep),
+  /** The directory of its last run on this host, as long as it is kept. */
+  run_dir: z.string().nullable(),
 });
 export type TaskDetail = Readonly<z.infer<typeof taskDetail>>;
 

@@ -233,6 +233,7 @@ export function exampleDetail(state: TaskState = "failed", nowMs = NOW_MS): Task
   return {
     ...exampleTask(0, state, nowMs),
     prompt: "The login test fails about once in ten runs on CI. Find out why and mend it.\n\nDo not raise a timeout.\n",
+    run_dir: "/home/op/.local/state/ccl-queue/runs/kabcdefgh0-1",
     result: state === "done" ? "The test slept instead of waiting for the form. It waits now; 200 runs passed." : null,
     timeline: [
       { at: at(0), type: "seen", text: "seen in the inbox" },

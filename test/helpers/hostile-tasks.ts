@@ -35,7 +35,7 @@ export function evilAnswers(): Pick<DashboardOptions["controls"], "overview" | "
         model: EVIL,
         path: EVIL,
       },
-      ...{ prompt: EVIL, result: EVIL, timeline: [{ at: base.status.at, type: EVIL, text: EVIL }] },
+      ...{ prompt: EVIL, result: EVIL, run_dir: EVIL, timeline: [{ at: base.status.at, type: EVIL, text: EVIL }] },
     }),
   };
 }

@@ -1,4 +1,4 @@
-import { rename, writeFile } from "node:fs/promises";
+import { readdir, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { askDaemon } from "../../src/cli/daemon-client.ts";
@@ -69,7 +69,10 @@ describe("a task's timeline", () => {
       "put back into the inbox",
     ]);
     expect(steps.filter(({ text }) => text === "Built.")).toHaveLength(1);
-    expect((await detail("task.md")).timeline).toEqual(steps);
+    const { timeline, run_dir } = await detail("task.md");
+    expect(timeline).toEqual(steps);
+    expect(await readdir(run_dir ?? "")).toContain("prompt.md");
+    expect(run_dir).toMatch(/-3$/);
   });
 
   test("has the agent's words while it still works", async () => {

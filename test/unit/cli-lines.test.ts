@@ -117,7 +117,10 @@ describe("a list of tasks", () => {
 
 describe("a task", () => {
   const detail = (changes: Partial<TaskDetail>): string[] =>
-    describeTask(taskDetail.parse({ ...TASK, prompt: null, result: null, timeline: [], ...changes }), PLAIN);
+    describeTask(
+      taskDetail.parse({ ...TASK, prompt: null, result: null, timeline: [], run_dir: null, ...changes }),
+      PLAIN,
+    );
 
   test("shows what is known, and nothing that is not", () => {
     expect(detail({})).toEqual([
@@ -134,7 +137,7 @@ describe("a task", () => {
       ...{ title: "Fix it", state: "failed", tags: ["ci", "login"], attempts: 3, error: "RUN_CRASHED: it ended" },
       ...{ route: "local", reason: "allow_delegation is not true", session: "ccl-auto-11", model: "opus" },
       ...{ tokens: { input: 10, output: 20 }, cost_usd: 1.005, duration_ms: 61_000, path: "/p/site/x.md" },
-      ...{ prompt: "Do this.\n\tThen that.\n", result: "Done:\n- this\n" },
+      ...{ prompt: "Do this.\n\tThen that.\n", result: "Done:\n- this\n", run_dir: "/s/runs/k-3" },
       timeline: [{ at: agoIso(0), type: "result", text: "one\ntwo" }],
     });
     expect(lines[0]).toBe("site/fix.md: Fix it");
@@ -152,6 +155,7 @@ describe("a task", () => {
       "  tokens    10 in, 20 out",
       "  cost      $1.00",
       "  file      /p/site/x.md",
+      "  run       /s/runs/k-3",
     ]);
     const rest = lines.slice(lines.indexOf(""));
     expect(rest).toEqual([
@@ -173,7 +177,13 @@ describe("a task", () => {
   test("steers no terminal, whoever wrote it", () => {
     const lines = detail({
       ...{ task: NASTY, title: NASTY, tags: [NASTY], error: NASTY, reason: NASTY, session: NASTY, model: NASTY },
-      ...{ path: NASTY, prompt: NASTY, result: NASTY, timeline: [{ at: agoIso(0), type: NASTY, text: NASTY }] },
+      ...{
+        path: NASTY,
+        prompt: NASTY,
+        result: NASTY,
+        run_dir: NASTY,
+        timeline: [{ at: agoIso(0), type: NASTY, text: NASTY }],
+      },
     });
     expect(lines.filter((line) => /[\p{Cc}\u202E]/u.test(line))).toEqual([]);
   });

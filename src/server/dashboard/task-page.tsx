@@ -188,6 +188,11 @@ function Facts({ task, nowMs }: { task: TaskDetail; nowMs: number }) {
             <code>{task.path}</code>
           </Fact>
         )}
+        {task.run_dir !== null && (
+          <Fact name="Run">
+            <code>{task.run_dir}</code>
+          </Fact>
+        )}
       </dl>
     </section>
   );

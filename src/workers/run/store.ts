@@ -64,10 +64,11 @@ export class RunStore {
     return (await this.#read(run)) !== null;
   }
 
-  /** The runs of a task that have a directory here. */
+  /** The runs of a task that have a directory here, the first one first. */
   async runsOf(task: string): Promise<string[]> {
-    const names = await this.#names();
-    return names.filter((name) => parseRunId(name)?.id === task);
+    const named = (await this.#names()).map((name) => ({ name, run: parseRunId(name) }));
+    const own = named.filter(({ run }) => run?.id === task);
+    return own.sort((a, b) => (a.run?.runs ?? 0) - (b.run?.runs ?? 0)).map(({ name }) => name);
   }
 
   async remove(run: string): Promise<void> {
