@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { mkdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { Document, isMap, isScalar, parseDocument } from "yaml";
+import { Document, isMap, isNode, parseDocument } from "yaml";
 import type { Priority, TaskFile } from "../core/task.ts";
 import { writeTrouble } from "../core/write-trouble.ts";
 import { headerText } from "./frontmatter.ts";
@@ -32,9 +32,8 @@ export function withPriority(text: string, priority: Priority): string {
   if (fence === undefined) return `---\npriority: ${priority}\n---\n${bare}`;
   const end = bare.indexOf("\n---");
   const header = readHeader(headerText(bare.slice(fence.length, end)));
-  const given = header.get("priority", true);
-  // A tag would make something else of it.
-  if (isScalar(given)) delete given.tag;
+  // A tag would make something else of the value, or of the whole.
+  for (const node of [header.contents, header.get("priority", true)]) if (isNode(node)) delete node.tag;
   header.set("priority", priority);
   return `---\n${header.toString().replace(/\n$/, "")}${bare.slice(end)}`;
 }

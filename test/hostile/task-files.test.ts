@@ -139,6 +139,8 @@ test.each([
   "priority: !!binary low",
   "priority: !x low",
   "priority: [low]",
+  "!!binary\ntitle: x",
+  "!!binary \ntitle: !!binary ",
   "\t ",
   "...",
   "# none",
