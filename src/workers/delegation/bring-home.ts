@@ -11,7 +11,7 @@ import { closeShelved } from "../close-shelved.ts";
 import type { Secutools } from "../secutools/client.ts";
 import { SecutoolsError } from "../secutools/error.ts";
 import { endOf, type RemoteAnswer, type RemoteEnd } from "./outcome.ts";
-import { type DelegationParts, keep, runOf, taskOf } from "./parts.ts";
+import { type DelegationParts, keep, runOf, takenBack, taskOf } from "./parts.ts";
 
 /** A delegated job whose remote one is known. */
 export interface RemoteTask {
@@ -38,7 +38,9 @@ export async function bringHome(
   if (place !== "there" || marker === null) {
     if (await wasShelved(parts, out, marker)) return;
     if (client !== null) await cancelRemote(parts, client, out, signal);
-    return place === "withdrawn" ? await cancelled(parts, out) : await takenBack(parts, out);
+    if (place === "withdrawn") return await cancelled(parts, out);
+    const { attempts, earlierRuns } = out.job.payload;
+    return await takenBack(parts, out.job, { attempts: attempts + 1, earlierRuns });
   }
   // Redis was set back, and knows an earlier time of the task.
   if (marker.remoteId !== out.remote.id) return await keep(parts, out.job, marker);
@@ -129,12 +131,6 @@ async function cancelled({ fetcher, counters, events }: DelegationParts, { job }
   const { provider, reason } = job.payload;
   const decision = { route: "delegated", provider, reason } as const;
   events.emit(await cancellation(taskOf(job), job.id, decision));
-}
-
-/** Its marker was removed: the file waits as any other, and goes out once more as another attempt. */
-async function takenBack({ fetcher }: DelegationParts, { job }: RemoteTask): Promise<void> {
-  await fetcher.amend(job.id, { remote: null, attempts: job.payload.attempts + 1 });
-  await fetcher.putBack(job.id);
 }
 
 async function finalise(parts: DelegationParts, out: RemoteTask, marker: Marker, end: RemoteEnd): Promise<void> {

@@ -35,6 +35,15 @@ export async function keep({ fetcher }: DelegationParts, job: DelegatedJob, mark
   await fetcher.amend(job.id, { remote: remoteOf(marker), attempts: attempt - 1, earlierRuns });
 }
 
+/** The attempts of a job that were made, and the runs that its task had before. */
+type Made = Pick<DelegatedPayload, "attempts" | "earlierRuns">;
+
+/** Its marker was removed: the file waits as any other, and goes out once more as another attempt. */
+export async function takenBack({ fetcher }: DelegationParts, { id }: DelegatedJob, made: Made): Promise<void> {
+  await fetcher.amend(id, { ...made, remote: null });
+  await fetcher.putBack(id);
+}
+
 /** Names one attempt: the idempotency key towards the platform, and the run in the footer. */
 export function runOf({ id, payload }: DelegatedJob): string {
   return runId(id, payload.earlierRuns + payload.attempts + 1);

@@ -11,12 +11,13 @@ import { taskPath } from "../../ledger/layout.ts";
 import { mark } from "../../ledger/mark.ts";
 import { invalidMarker, type Marker, readMarker, removeMarkerOf, writeMarker } from "../../ledger/marker.ts";
 import { parseTask } from "../../ledger/parse-task.ts";
+import { projectAway } from "../../ledger/project-away.ts";
 import { readOriginal } from "../../ledger/read-task.ts";
 import type { DelegatedJob } from "../../queue/fetcher.ts";
 import { cancelledEnding } from "../../queue/payload.ts";
 import { closeShelved } from "../close-shelved.ts";
 import type { Secutools, Submission } from "../secutools/client.ts";
-import { type DelegationParts, keep, runOf, taskOf } from "./parts.ts";
+import { type DelegationParts, keep, runOf, takenBack, taskOf } from "./parts.ts";
 
 /** How soon a job is looked at again whose file is being changed. */
 const CHANGED_RETRY_MS = 500;
@@ -94,7 +95,11 @@ async function handOver(
     signal,
   );
   const stage = await stageOf(parts, job, attempt);
-  if (stage === "over") return await takeOff(parts, client, remoteId, signal);
+  if (stage === "over" || stage === "unmarked") {
+    await takeOff(parts, client, remoteId, signal);
+    if (stage === "unmarked") await takenBack(parts, job, { attempts: attempt, earlierRuns });
+    return;
+  }
   const marker: Marker = { ...intended, remoteId, submittedAt: new Date(now()).toISOString() };
   if (stage === "submitting") {
     await writeMarker(task, marker);
@@ -106,17 +111,20 @@ async function handOver(
 
 /**
  * What has become of an attempt: a daemon that starts submits what another one is submitting, under the same key. By
- * now that one may have noted that it is out, have brought it home, or have given it to the local pool.
+ * now that one may have noted that it is out, have brought it home, or have given it to the local pool. Or somebody has
+ * cancelled it, or removed its marker. @throws {QueueError} PROJECT_AWAY
  */
 async function stageOf(
   { fetcher }: DelegationParts,
   job: DelegatedJob,
   attempt: number,
-): Promise<"submitting" | "out" | "over"> {
-  const marker = await readMarker(taskOf(job));
+): Promise<"submitting" | "out" | "over" | "unmarked"> {
+  const task = taskOf(job);
+  const marker = await readMarker(task);
   if (marker?.job === job.id && marker.attempt === attempt) return marker.remoteId === null ? "submitting" : "out";
+  if (!(await hasInbox(task))) throw projectAway(task);
   const { remote, attempts } = (await fetcher.find(job.id))?.payload ?? {};
-  return remote === null && attempts === job.payload.attempts ? "submitting" : "over";
+  return remote === null && attempts === job.payload.attempts ? "unmarked" : "over";
 }
 
 /** Nobody waits for what the platform has taken. */
@@ -166,7 +174,10 @@ async function endWithoutFile({ fetcher, events }: DelegationParts, job: Delegat
 
 /** The local pool does it, unless another daemon had more luck. */
 async function giveUp(parts: DelegationParts, job: DelegatedJob, reason: string): Promise<void> {
-  if ((await stageOf(parts, job, job.payload.attempts + 1)) === "submitting") await fallBack(parts, job, reason);
+  const { attempts, earlierRuns } = job.payload;
+  const stage = await stageOf(parts, job, attempts + 1);
+  if (stage === "submitting") await fallBack(parts, job, reason);
+  if (stage === "unmarked") await takenBack(parts, job, { attempts: attempts + 1, earlierRuns });
 }
 
 /** The local pool does it. It has its job there before it leaves here. */
