@@ -10,7 +10,8 @@ const project = (name: string, testTimeout: number, more: object = {}) => ({
 const TOGETHER = { isolate: false, maxWorkers: 2 };
 /** They wait more than they compute: three files at a time, also where there are two cores. */
 const SIDE_BY_SIDE = { maxWorkers: 3, sequence: { groupOrder: 1 } };
-const ALONE = { fileParallelism: false, sequence: { groupOrder: 2 } };
+const IN_PAIRS = { maxWorkers: 2, sequence: { groupOrder: 2 } };
+const ALONE = { fileParallelism: false, sequence: { groupOrder: 3 } };
 
 export default defineConfig({
   test: {
@@ -34,9 +35,9 @@ export default defineConfig({
       project("hostile", 5_000, TOGETHER),
       project("integration", 30_000, { ...SIDE_BY_SIDE, globalSetup: "test/helpers/redis-container.ts" }),
       project("e2e", 90_000, SIDE_BY_SIDE),
-      project("browser", 90_000, ALONE),
+      project("browser", 90_000, IN_PAIRS),
       // What is promised in seconds is measured with nothing beside it.
-      project("speed", 90_000, { ...ALONE, sequence: { groupOrder: 3 } }),
+      project("speed", 90_000, ALONE),
       project("claude", 180_000, ALONE),
       project("docker", 300_000, ALONE),
     ],
