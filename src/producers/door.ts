@@ -10,6 +10,7 @@ import { invalidMarker, isMarked, readMarker, remoteOf } from "../ledger/marker.
 import { parseTask } from "../ledger/parse-task.ts";
 import { readTask } from "../ledger/read-task.ts";
 import { rejectTask } from "../ledger/shelve.ts";
+import type { SeenFile } from "../queue/known-files.ts";
 import type { Entry } from "../queue/task-ids.ts";
 import type { TaskQueues } from "../queue/task-queues.ts";
 
@@ -80,9 +81,15 @@ export class Door {
     this.#events.emit(await cancellation(task, id, null));
   }
 
-  /** The tasks among these that the queue knows nothing of. */
-  async withoutJob(tasks: readonly TaskFile[]): Promise<TaskFile[]> {
-    return await this.#queues.withoutJob(tasks);
+  /** The files among these that the queue knows nothing of, or knows as they were before. */
+  async forgotten(files: readonly SeenFile[]): Promise<SeenFile[]> {
+    const forgotten: SeenFile[] = [];
+    for (let start = 0; start < files.length; start += BATCH) {
+      const batch = files.slice(start, start + BATCH);
+      const isKnown = await this.#queues.areKnown(batch);
+      forgotten.push(...batch.filter((_, index) => !isKnown[index]));
+    }
+    return forgotten;
   }
 
   /** The claims that belong to no run, as a crash between two steps leaves them, and whether anybody works on them. */

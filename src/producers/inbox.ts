@@ -123,10 +123,9 @@ export class Inbox {
     const marked = new Set(delegated);
     await this.#giveBackLost(claimed.filter((name) => !marked.has(name)));
     await this.#door.restoreDelegated(delegated.map((name) => this.#task(name)));
-    const known = [...this.#known.keys()];
-    const forgotten = await this.#door.withoutJob(known.map((name) => this.#task(name)));
-    for (const { name } of forgotten) this.#known.delete(name);
-    for (const name of known) this.#reports.find(name);
+    const known = [...this.#known].map(([name, fingerprint]) => ({ ...this.#task(name), fingerprint }));
+    for (const { name } of await this.#door.forgotten(known)) this.#known.delete(name);
+    for (const { name } of known) this.#reports.find(name);
     await this.#compare(waiting);
     this.#isSweepDue = false;
     if (isLeft || this.#lost.size > 0) this.#sweepSoon();

@@ -39,11 +39,12 @@ const submits = async () => (await delegation.queue.witness()).filter(({ event }
 const data = () => join(servers.dir, String(port), "appendonlydir");
 const snapshot = () => join(servers.dir, "snapshot");
 
-async function start(sweep = "60s"): Promise<void> {
+async function start(sweep = "60s", more = "concurrency: 20"): Promise<void> {
   delegation = await prepareDelegation({
     sessions: RUNNING.length,
     redisUrl: `redis://127.0.0.1:${port}`,
     sweep,
+    more,
     platform: { delayMs: 4_000 },
   });
   await delegation.queue.app.start();
@@ -134,6 +135,38 @@ test("a task that is out comes home where Redis is set back to when it waited fo
   await until("nothing waits or runs", async () => (await live()) === 0);
   expect(await submits()).toEqual([]);
   expect(delegation.events("cancelled")).toEqual([]);
+});
+
+test("a task that waits is run as it was edited, where Redis is set back to before that", async () => {
+  await start("1s");
+  const { queue } = delegation;
+  await askDaemon(queue.config.stateDir, "POST", "/api/hold", holdAnswer, { body: {} });
+  await queue.drop("x.md", "Before.\n");
+  await until("it waits here", () => delegation.events("routed").length === 1);
+  await cp(data(), snapshot(), { recursive: true });
+  await queue.drop("x.md", "After.\n");
+  await until("it waits as it is now", () => delegation.events("updated").length === 1);
+  await setBack();
+  await askDaemon(queue.config.stateDir, "POST", "/api/resume", holdAnswer, { body: {} });
+  expect(await queue.settled("done", 1)).toEqual(["x.md"]);
+  expect((await submits()).map(({ firstLine }) => firstLine)).toEqual(["After."]);
+});
+
+test("a task that waits to go out goes as it was edited, where Redis is set back to before that", async () => {
+  await start("1s", "concurrency: 1");
+  const { queue, gate } = delegation;
+  gate.hold("POST", "question");
+  await queue.drop("busy.md", delegable("Keep the platform busy."));
+  await until("it is on its way", () => gate.held() === 1);
+  await queue.drop("x.md", delegable("Before."));
+  await until("it waits here", () => delegation.events("routed").length === 2);
+  await cp(data(), snapshot(), { recursive: true });
+  await queue.drop("x.md", delegable("After."));
+  await until("it waits as it is now", () => delegation.events("updated").length === 1);
+  await setBack();
+  gate.release();
+  expect(await queue.settled("done", 2, 20_000)).toEqual(["busy.md", "x.md"]);
+  expect(await queue.read("done", "x.md")).toMatch(/^After\.$/m);
 });
 
 describe("all tasks end once, and none is run or submitted again, when Redis", () => {
