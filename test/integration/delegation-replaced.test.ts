@@ -10,6 +10,8 @@ import { until } from "../helpers/until.ts";
 const ROUNDS = 150;
 /** Tasks that nobody disturbs: they tell how long one takes from its drop to the platform here and now. */
 const UNDISTURBED = 5;
+/** The moments that are tried go on for so much longer than that. */
+const BEYOND = 1.5;
 
 let queue: QueueFixture;
 let platform: HostilePlatform;
@@ -27,7 +29,7 @@ afterEach(async () => {
   await platform.close();
 });
 
-/** Returns how long the slowest of them took, in ms. */
+/** Returns how long they took, in ms: the median, as a busy machine makes one of them wait for long. */
 async function sendUndisturbed(sent: () => readonly string[]): Promise<number> {
   const took: number[] = [];
   for (let index = 0; index < UNDISTURBED; index += 1) {
@@ -36,17 +38,17 @@ async function sendUndisturbed(sent: () => readonly string[]): Promise<number> {
     await until("it has left", () => sent().length > index);
     took.push(performance.now() - droppedAt);
   }
-  return Math.max(...took);
+  return took.sort((a, b) => a - b)[Math.floor(UNDISTURBED / 2)] ?? 0;
 }
 
 test("a text that takes another's place in the moment that one is handed out does not leave the machine", async () => {
   const sent = () => platform.requests.filter(({ method }) => method === "POST").map(({ body }) => body);
-  const mostMs = await sendUndisturbed(sent);
+  const usualMs = await sendUndisturbed(sent);
   for (let round = 0; round < ROUNDS; round += 1) {
     const draft = join(queue.dir, "draft");
     await writeFile(draft, "Stay here.\n");
     await queue.drop(`${round}.md`, delegable("Leave."));
-    await sleep((round * mostMs) / ROUNDS);
+    await sleep((round * BEYOND * usualMs) / ROUNDS);
     await rename(draft, join(queue.project, ".agent-queue", "inbox", `${round}.md`)).catch(() => {});
   }
   const routed = () => queue.events.filter(({ type }) => type === "routed").length;
