@@ -18,9 +18,13 @@ const MAX_STEPS = 1_000;
 /** All that is known of a task. */
 export async function showTask(row: TaskRow, run: LiveRun | null, sources: TimelineSources): Promise<TaskDetail> {
   const { store } = sources;
-  const [bytes, timeline] = await Promise.all([readText(row), readTimeline(sources, row.id, MAX_STEP_LENGTH)]);
+  const [bytes, timeline, runs] = await Promise.all([
+    readText(row),
+    readTimeline(sources, row.id, MAX_STEP_LENGTH),
+    store.runsOf(row.id),
+  ]);
   const parsed = bytes === null ? null : parseTask(bytes);
-  const lastRun = (await store.runsOf(row.id)).at(-1);
+  const lastRun = runs.at(-1);
   const isOver = row.finishedAtMs !== null;
   return {
     ...viewTask(row, run),

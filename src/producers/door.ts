@@ -83,13 +83,8 @@ export class Door {
 
   /** The files among these that the queue knows nothing of, or knows as they were before. */
   async forgotten(files: readonly SeenFile[]): Promise<SeenFile[]> {
-    const forgotten: SeenFile[] = [];
-    for (let start = 0; start < files.length; start += BATCH) {
-      const batch = files.slice(start, start + BATCH);
-      const isKnown = await this.#queues.areKnown(batch);
-      forgotten.push(...batch.filter((_, index) => !isKnown[index]));
-    }
-    return forgotten;
+    const isKnown = await this.#queues.areKnown(files);
+    return files.filter((_, index) => !isKnown[index]);
   }
 
   /** The claims that belong to no run, as a crash between two steps leaves them, and whether anybody works on them. */
@@ -144,15 +139,15 @@ export class Door {
     const read = await Promise.all(batch.filter((_, index) => !isKnown[index]).map((arrival) => this.#read(arrival)));
     const good = read.filter((one) => one.kind === "good");
     const enqueued = await this.#queues.enqueue(good.map(({ entry }) => entry));
-    const busy = good.flatMap(({ entry: { payload, id: earlierId }, warnings }, index) => {
+    const busy = good.flatMap(({ entry: { payload, id: earlierId }, warnings }, index): [string, Refusal][] => {
       const { id, state } = enqueued[index] ?? { id: "", state: "busy" };
       const task: TaskFile = { project: payload.project, name: payload.name };
       if (state === "new") this.#events.emit({ type: "seen", task, id, isAgain: id === earlierId, warnings });
       if (state === "updated") this.#events.emit({ type: "updated", task, id });
-      return state === "busy" ? [payload.name] : [];
+      return state === "busy" ? [[payload.name, "later"]] : [];
     });
     const refused = read.flatMap((one): [string, Refusal][] => ("name" in one ? [[one.name, one.kind]] : []));
-    return [...busy.map((name): [string, Refusal] => [name, "later"]), ...refused];
+    return [...busy, ...refused];
   }
 
   async #read({ task, sighting }: Arrival): Promise<Read> {

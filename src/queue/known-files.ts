@@ -16,6 +16,9 @@ for key, fingerprint in string.gmatch(ARGV[2], "([^\\n]+)\\n([^\\n]+)\\n") do
 end
 return found`;
 
+/** Few enough that Redis keeps nobody else waiting for the answer. */
+const ASKED_AT_ONCE = 100;
+
 /** A task's file as it was looked at. */
 export type SeenFile = Pick<TaskPayload, "project" | "name" | "fingerprint">;
 
@@ -25,8 +28,13 @@ export async function areKnown(
   queues: readonly Queue[],
   redis: RedisClient,
 ): Promise<boolean[]> {
-  const known = await Promise.all(queues.map((queue) => knownIn(queue, files, redis)));
-  return files.map((_, index) => known.some((places) => places.has(index)));
+  const answers: boolean[] = [];
+  for (let start = 0; start < files.length; start += ASKED_AT_ONCE) {
+    const some = files.slice(start, start + ASKED_AT_ONCE);
+    const known = await Promise.all(queues.map((queue) => knownIn(queue, some, redis)));
+    answers.push(...some.map((_, index) => known.some((places) => places.has(index))));
+  }
+  return answers;
 }
 
 async function knownIn(queue: Queue, files: readonly SeenFile[], redis: RedisClient): Promise<ReadonlySet<number>> {

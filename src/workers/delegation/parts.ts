@@ -38,7 +38,7 @@ export async function keep({ fetcher }: DelegationParts, job: DelegatedJob, mark
 /** The attempts of a job that were made, and the runs that its task had before. */
 type Made = Pick<DelegatedPayload, "attempts" | "earlierRuns">;
 
-/** Its marker was removed: the file waits as any other, and goes out once more as another attempt. */
+/** Its marker was removed: the file waits like all others, and goes out once more as another attempt. */
 export async function takenBack({ fetcher }: DelegationParts, { id }: DelegatedJob, made: Made): Promise<void> {
   await fetcher.amend(id, { ...made, remote: null });
   await fetcher.putBack(id);

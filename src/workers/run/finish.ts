@@ -140,10 +140,9 @@ async function canBeResumed({ files, record, state }: EndedRun): Promise<boolean
   return record.resumed && !state.submitted && !NO_CONVERSATION.test(await files.stderr());
 }
 
-/** Nothing of the run is owed any more. */
+/** The run is closed, and its session is free. */
 async function close({ parts, record, state, session }: EndedRun): Promise<void> {
-  record.state = { name: "closed", atMs: Date.now() };
-  await parts.store.save(record);
+  await parts.store.close(record);
   const cooldown = !state.submitted && COOLS.includes(state.end.kind);
   if (session !== null) await parts.pool.release(session, { cooldown });
 }

@@ -17,6 +17,7 @@ import { type Progress, watchRun } from "./watch.ts";
 /** A limit is met at the first request: an agent that works for so long has passed it. */
 const PROBE_MS = 10_000;
 
+/** What ends the watch over a run before its agent does, and whose turn it is to change the run. */
 export interface Watch {
   /** A stop: the run stays open. */
   readonly stopped: AbortSignal;

@@ -53,6 +53,12 @@ export class RunStore {
     await rename(this.pathOf(record.id, ".run.json"), this.pathOf(record.id, "run.json"));
   }
 
+  /** Nothing of the run is owed any more. */
+  async close(record: RunRecord): Promise<void> {
+    record.state = { name: "closed", atMs: Date.now() };
+    await this.save(record);
+  }
+
   /** The runs that are not closed, oldest first. Directories without a readable record were never launched. */
   async open(): Promise<RunRecord[]> {
     const records = await this.#all();
@@ -66,9 +72,11 @@ export class RunStore {
 
   /** The runs of a task that have a directory here, the first one first. */
   async runsOf(task: string): Promise<string[]> {
-    const named = (await this.#names()).map((name) => ({ name, run: parseRunId(name) }));
-    const own = named.filter(({ run }) => run?.id === task);
-    return own.sort((a, b) => (a.run?.runs ?? 0) - (b.run?.runs ?? 0)).map(({ name }) => name);
+    const own = (await this.#names()).flatMap((name) => {
+      const run = parseRunId(name);
+      return run?.id === task ? [{ name, runs: run.runs }] : [];
+    });
+    return own.sort((a, b) => a.runs - b.runs).map(({ name }) => name);
   }
 
   async remove(run: string): Promise<void> {
