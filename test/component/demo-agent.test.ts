@@ -17,12 +17,14 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { z } from "zod";
+import { jsonLines } from "../helpers/json-lines.ts";
 
 const AGENT = fileURLToPath(new URL("../../demo/agent.js", import.meta.url));
 const SESSION = "3f2a9c1e-1111-4222-8333-444455556666";
 const EVENTS = ["SessionStart", "UserPromptSubmit", "Stop", "StopFailure", "SessionEnd"];
 
-type Json = Record<string, unknown>;
+const json = z.record(z.string(), z.unknown());
 
 let home: string;
 let agents: ChildProcess[];
@@ -76,13 +78,7 @@ function start(prompt: string, args = ["--session-id", SESSION]) {
   return { child, output, ended: once(child, "close").then(([code, signal]) => code ?? signal) };
 }
 
-const linesOf = (file: string): Json[] =>
-  existsSync(file)
-    ? readFileSync(file, "utf8")
-        .split("\n")
-        .filter((line) => line !== "")
-        .map((line) => JSON.parse(line))
-    : [];
+const linesOf = (file: string) => (existsSync(file) ? jsonLines(readFileSync(file, "utf8"), json) : []);
 
 const events = () => linesOf(join(home, "events"));
 const eventNames = () => events().map((event) => event["hook_event_name"]);
@@ -130,7 +126,7 @@ test("a prompt is answered, and the agent stays until it is told to go", async (
   expect(answer).toMatchObject({ message: { usage: { cache_read_input_tokens: 1000 }, model: "demo-opus" } });
   const answerIds = transcript()
     .slice(1)
-    .map(({ message }) => (message as Json)["id"]);
+    .map(({ message }) => json.parse(message)["id"]);
   expect(answerIds).toEqual([expect.stringMatching(/^msg_/), answerIds[0]]);
   expect(linesOf(join(home, "status-lines"))).toMatchObject([
     { session_id: SESSION, model: { id: "demo-opus" }, cost: { total_cost_usd: expect.any(Number) } },

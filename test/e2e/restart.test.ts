@@ -1,7 +1,9 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, describe, expect, test } from "vitest";
+import { z } from "zod";
 import { type Daemon, endDaemons, runCommand, startDaemon } from "../helpers/daemon.ts";
+import { jsonLines } from "../helpers/json-lines.ts";
 import { prepareQueue, type QueueFixture } from "../helpers/queue-fixture.ts";
 import { until } from "../helpers/until.ts";
 
@@ -110,12 +112,7 @@ test("the log is JSON lines when stdout is no terminal, and names each step of a
   const daemon = await start();
   await queue.drop("logged.md", "logged\n");
   await until("it is done", () => daemon.output().includes('"type":"done"'));
-  const lines: unknown[] = daemon
-    .output()
-    .trim()
-    .split("\n")
-    .map((line) => JSON.parse(line));
-  expect(lines).toEqual(
+  expect(jsonLines(daemon.output(), z.unknown())).toEqual(
     expect.arrayContaining(
       ["seen", "routed", "launched", "submitted", "done"].map((type) =>
         expect.objectContaining({ task: "alpha/logged.md", event: expect.objectContaining({ type }) }),

@@ -1,6 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { expect } from "vitest";
 import { z } from "zod";
+import { jsonLines } from "./json-lines.ts";
 
 const witness = z.looseObject({
   event: z.enum(["start", "submit", "end"]),
@@ -49,9 +50,5 @@ export function onlyTheDeadOnesRanTwice(
 
 /** Everything that the agents wrote down, in order. */
 export async function agentLog(file: string): Promise<Witness[]> {
-  const text = await readFile(file, "utf8").catch(() => "");
-  return text
-    .split("\n")
-    .filter((line) => line !== "")
-    .map((line) => witness.parse(JSON.parse(line)));
+  return jsonLines(await readFile(file, "utf8").catch(() => ""), witness);
 }

@@ -1,6 +1,4 @@
-import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { z } from "zod";
 import { type StandIn, startSecutools } from "../../demo/secutools/server.js";
 import { QueueError } from "../../src/core/errors.ts";
 import type { TaskEvent } from "../../src/core/events.ts";
@@ -106,15 +104,6 @@ export async function prepareDelegation(options: DelegationOptions = {}): Promis
 export function row(text: string, name: string): string | null {
   const rows = text.slice(text.lastIndexOf("<!-- ccl-queue:footer -->"));
   return new RegExp(`^\\| ${name} \\| (.*) \\|$`, "m").exec(rows)?.[1] ?? null;
-}
-
-/** A file with a JSON value on each line. */
-export async function jsonLines<T>(file: string, schema: z.ZodType<T>): Promise<T[]> {
-  const text = await readFile(file, "utf8");
-  return text
-    .trim()
-    .split("\n")
-    .map((line) => schema.parse(JSON.parse(line)));
 }
 
 function codeOf(error: unknown): string {

@@ -1,9 +1,10 @@
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, expect, onTestFinished, test } from "vitest";
 import { z } from "zod";
-import { type Delegation, delegable, jsonLines, prepareDelegation, row } from "../helpers/delegation.ts";
+import { type Delegation, delegable, prepareDelegation, row } from "../helpers/delegation.ts";
+import { jsonLines } from "../helpers/json-lines.ts";
 import { until } from "../helpers/until.ts";
 
 const TASKS = 1_000;
@@ -76,7 +77,7 @@ test("1,000 tasks on a platform that errs, limits and drops: each is accepted on
     fallbacks.length,
   );
 
-  const accepted = (await jsonLines(log, line)).filter((it) => it.event === "accepted");
+  const accepted = jsonLines(await readFile(log, "utf8"), line).filter((it) => it.event === "accepted");
   expect(new Set(accepted.map(({ key }) => key)).size).toBe(accepted.length);
   const ids = new Map(accepted.map(({ task, id }) => [task, id]));
   expect(ids.size).toBe(accepted.length);
