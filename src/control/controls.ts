@@ -12,7 +12,7 @@ import { type DelegationStatus, readDelegationStatus } from "./delegation-status
 import { findTask } from "./find-task.ts";
 import { type HoldView, viewHold } from "./hold-view.ts";
 import { type HostView, readHosts } from "./hosts.ts";
-import { lookUp } from "./look-up.ts";
+import { lookUp, unknownTask } from "./look-up.ts";
 import { type Overview, type OverviewSources, readOverview } from "./overview.ts";
 import { type Repair, type RepairSources, repair } from "./repair.ts";
 import { retryAll, retryTask } from "./retry.ts";
@@ -77,9 +77,9 @@ export class Controls {
 
   /** @throws {QueueError} TASK_UNKNOWN, TASK_AMBIGUOUS */
   async task(text: string): Promise<TaskDetail> {
-    const { index, board } = this.#options;
+    const { board } = this.#options;
     return await this.#asking(async () => {
-      const row = await lookUp(text, index);
+      const row = await this.#lookUp(text);
       return await showTask(row, board.runOf(row.id), this.#options);
     });
   }
@@ -87,7 +87,7 @@ export class Controls {
   /** What happened to a task from the nth line on. @throws {QueueError} TASK_UNKNOWN, TASK_AMBIGUOUS */
   async log(text: string, from: number): Promise<TaskLog> {
     return await this.#asking(async () => {
-      const row = await lookUp(text, this.#options.index);
+      const row = await this.#lookUp(text);
       const lines = await readTimeline(this.#options, row.id, MAX_LOG_TEXT);
       const over = isTold(row, lines);
       return { id: row.id, task: taskLabel(row.task), lines: lines.slice(from), next: lines.length, over };
@@ -179,6 +179,13 @@ export class Controls {
   /** A command is left to end once it has begun. */
   async #asking<T>(question: () => Promise<T>): Promise<T> {
     return await this.#options.redis.during(question);
+  }
+
+  async #lookUp(text: string): Promise<TaskRow> {
+    const { index, projects } = this.#options;
+    const row = await lookUp(text, index);
+    if (row === null) throw await unknownTask(text, projects);
+    return row;
   }
 
   async #list(filter: TaskFilter): Promise<TaskPage> {

@@ -2,20 +2,22 @@ import { basename } from "node:path";
 import { QueueError } from "../core/errors.ts";
 import { TASK_STATES, taskLabel } from "../core/task.ts";
 import { claimedPath, claimedTaskName, taskPath } from "../ledger/layout.ts";
+import type { ProjectSet } from "../producers/projects.ts";
 import type { TaskIndex } from "../queue/task-index.ts";
 import type { TaskRow } from "../queue/task-row.ts";
 import { isIdBeginning } from "./find-task.ts";
+import { shelvedNamed } from "./shelved-files.ts";
 
 /**
  * The task that people mean by its id or the beginning of one, or by its file's name or path, also when it is over. Of
- * several that bore a name one after the other, the one that is not over is meant, or else the last.
- * @throws {QueueError} TASK_UNKNOWN, TASK_AMBIGUOUS
+ * several that bore a name one after the other, the one that is not over is meant, or else the last. null where Redis
+ * knows of none. @throws {QueueError} TASK_AMBIGUOUS
  */
-export async function lookUp(text: string, index: TaskIndex): Promise<TaskRow> {
+export async function lookUp(text: string, index: TaskIndex): Promise<TaskRow | null> {
   const rows = isIdBeginning(text) ? await index.find(text) : await byName(text, index);
   const exact = rows.find(({ id }) => id === text);
   const [only, ...others] = exact === undefined ? rows : [exact];
-  if (only === undefined) throw unknown(text);
+  if (only === undefined) return null;
   if (others.length === 0) return only;
   const names = [only, ...others].map(({ id, task }) => `${id} (${taskLabel(task)})`);
   throw new QueueError(`${text} may mean ${names.slice(0, 5).join(", ")}${names.length > 5 ? " …" : ""}`, {
@@ -53,9 +55,15 @@ function lastSeenMs({ finishedAtMs }: TaskRow): number {
   return finishedAtMs ?? Number.POSITIVE_INFINITY;
 }
 
-function unknown(text: string): QueueError {
-  return new QueueError(`no task is called ${text}`, {
+/** What is said of a task that Redis knows nothing of: its file may tell, as that of one that was rejected does. */
+export async function unknownTask(text: string, projects: ProjectSet): Promise<QueueError> {
+  const shelved = await shelvedNamed(text, projects);
+  const hint = "name a task's file, such as site/fix.md, or the beginning of its id; `ccl-queue list --all` shows them";
+  if (shelved === null) return new QueueError(`no task is called ${text}`, { code: "TASK_UNKNOWN", hint });
+  const { path, footer } = shelved;
+  const became = [footer.result, footer.rows.get("error")].filter((part) => part !== undefined).join(": ");
+  return new QueueError(`no task is called ${text}, but its file is there: ${became}`, {
     code: "TASK_UNKNOWN",
-    hint: "name a task's file, such as site/fix.md, or the beginning of its id; `ccl-queue list --all` shows them",
+    hint: `see the last lines of ${path}; \`ccl-queue retry\` puts it back`,
   });
 }

@@ -1,17 +1,16 @@
-import { mkdir, readdir, rm } from "node:fs/promises";
-import { basename, join } from "node:path";
-import { ignoreMissing, isSystemError, QueueError } from "../core/errors.ts";
+import { mkdir, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { ignoreMissing, QueueError } from "../core/errors.ts";
 import { parseRunId } from "../core/id.ts";
 import { type TaskFile, taskLabel } from "../core/task.ts";
-import { readFooter } from "../ledger/footer.ts";
-import { inboxDir, isTaskName, SHELVES, shelfDir, taskPath } from "../ledger/layout.ts";
+import { inboxDir, shelfDir, taskPath } from "../ledger/layout.ts";
 import { placeNew } from "../ledger/place-new.ts";
-import { readOriginal, readShelved } from "../ledger/read-task.ts";
-import { listProjects, type ProjectSet } from "../producers/projects.ts";
+import { readShelved } from "../ledger/read-task.ts";
+import type { ProjectSet } from "../producers/projects.ts";
 import type { TaskIndex } from "../queue/task-index.ts";
 import type { TaskRow } from "../queue/task-row.ts";
-import { isIdBeginning } from "./find-task.ts";
 import { lookUp } from "./look-up.ts";
+import { footerAt, namesIn, shelvedNamed, shelvedPaths } from "./shelved-files.ts";
 
 /** A task and where its file is: before it is put back, or after. */
 interface TaskAt {
@@ -24,12 +23,9 @@ interface TaskAt {
  * task and its new path. @throws {QueueError} TASK_UNKNOWN, TASK_AMBIGUOUS, TASK_NOT_OVER, TASK_INVALID
  */
 export async function retryTask(text: string, projects: ProjectSet, index: TaskIndex): Promise<TaskAt> {
-  const row = await lookUp(text, index).catch((error: unknown) => {
-    if (error instanceof QueueError && error.code === "TASK_UNKNOWN") return null;
-    throw error;
-  });
+  const row = await lookUp(text, index);
   if (row !== null && row.finishedAtMs === null) throw notOver(row);
-  const shelved = row === null ? await byFile(text, projects) : await byRow(row);
+  const shelved = row === null ? await shelvedNamed(text, projects) : await byRow(row);
   if (shelved !== null) await refuseUnreadable(shelved);
   const back = shelved === null ? null : await putBack(shelved);
   if (back === null) {
@@ -74,41 +70,6 @@ async function byRow({ id, task, ending }: TaskRow): Promise<TaskAt | null> {
     if (parseRunId(run)?.id === id) return { path, task };
   }
   return null;
-}
-
-/** Redis need not know of a file for it to be put back. */
-async function byFile(text: string, projects: ProjectSet): Promise<TaskAt | null> {
-  if (isIdBeginning(text)) return null;
-  const name = basename(text);
-  for (const project of isTaskName(name) ? await listProjects(projects) : []) {
-    const task = { project, name };
-    for (const shelf of [...SHELVES].reverse()) {
-      const path = join(shelfDir(project, shelf), name);
-      const isMeant = [name, taskLabel(task), path].includes(text);
-      if (isMeant && (await footerAt(project, path)) !== null) return { path, task };
-    }
-  }
-  return null;
-}
-
-async function shelvedPaths(project: string): Promise<string[]> {
-  const folders = SHELVES.map((shelf) => shelfDir(project, shelf));
-  const names = await Promise.all(folders.map(namesIn));
-  return folders.flatMap((folder, index) => (names[index] ?? []).map((name) => join(folder, name)));
-}
-
-async function namesIn(folder: string): Promise<string[]> {
-  const names = await readdir(folder).catch((error: unknown) => {
-    if (isSystemError(error, "ENOENT", "ENOTDIR")) return [];
-    throw error;
-  });
-  return names.filter(isTaskName).sort();
-}
-
-/** The footer of a finished file, null where there is no such file or it has none. */
-async function footerAt(project: string, path: string) {
-  const bytes = await readOriginal(project, path).catch(() => null);
-  return bytes === null ? null : readFooter(bytes.toString("utf8"));
 }
 
 /** It would only be rejected once more. */

@@ -170,3 +170,18 @@ test.each(["../../etc/passwd", "%00", "kabcdefghi", "a".repeat(3_000)])("there i
   await expect(log(text)).rejects.toMatchObject({ code: "TASK_UNKNOWN" });
   await expect(detail(text)).rejects.toMatchObject({ code: "TASK_UNKNOWN" });
 });
+
+test("a file that was rejected is no task, and whoever asks for it is told why and where it is", async () => {
+  await queue.drop("broken.md", "---\npriority: [high\n---\nDo it.\n");
+  await until("it is rejected", () => told("rejected"));
+  const path = join(queue.project, ".agent-queue", "failed", "broken.md");
+  for (const text of ["broken.md", "alpha/broken.md", path]) {
+    const told = {
+      code: "TASK_UNKNOWN",
+      message: expect.stringMatching(/, but its file is there: rejected: TASK_INVALID: the frontmatter cannot be read/),
+      hint: expect.stringContaining(path),
+    };
+    await expect(detail(text)).rejects.toMatchObject(told);
+    await expect(log(text)).rejects.toMatchObject(told);
+  }
+});
