@@ -2,6 +2,7 @@ import { basename } from "node:path";
 import { z } from "zod";
 import { PROVIDERS, type Provider } from "../core/route.ts";
 import type { DelegationParts } from "../workers/delegation/parts.ts";
+import { providerView } from "./task-view.ts";
 
 const count = z.int().min(0);
 const cost = z.number().min(0);
@@ -22,8 +23,8 @@ export const delegationCounts = z.object({
   ticks: count,
   /** When it last did. */
   ticked_at: z.iso.datetime().nullable(),
-  /** A daemon of another version may know others. */
-  cost_usd: z.partialRecord(z.enum(PROVIDERS), cost),
+  /** By provider. */
+  cost_usd: z.record(providerView, cost),
 });
 export type DelegationCounts = z.infer<typeof delegationCounts>;
 
@@ -35,7 +36,7 @@ export const delegationStatusSchema = z.object({
       id: z.string(),
       project: z.string(),
       task: z.string(),
-      provider: z.enum(PROVIDERS),
+      provider: providerView,
       /** Why this provider does it. */
       reason: z.string(),
       remote_id: z.string(),

@@ -5,6 +5,9 @@ import { PRIORITIES, TASK_STATES } from "../core/task.ts";
 /** Who does a task. */
 export const ROUTES = ["local", "delegated"] as const;
 
+/** A provider of the platform. A daemon of another version may know more, and the rest of its answer is read. */
+export const providerView = z.enum(PROVIDERS).or(z.string());
+
 const time = z.iso.datetime();
 const ms = z.int().min(0);
 const count = z.int().min(0);
@@ -23,7 +26,7 @@ export const taskView = z.object({
   priority: z.enum(PRIORITIES),
   tags: z.array(z.string()).readonly(),
   route: z.enum(ROUTES).nullable(),
-  provider: z.enum(PROVIDERS).nullable(),
+  provider: providerView.nullable(),
   /** Why it went where it is. */
   reason: z.string().nullable(),
   /** Attempts begun since the task was last put into the inbox. */

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { delegationCounts } from "../../src/control/delegation-status.ts";
 import { viewTask } from "../../src/control/task-row-view.ts";
 import { taskView } from "../../src/control/task-view.ts";
 import type { TaskState } from "../../src/core/task.ts";
@@ -197,5 +198,18 @@ describe("a task is shown", () => {
     const { earlierRuns: _earlierRuns, ...data } = DATA;
     const found = toRow(ID, "local", "wait", [JSON.stringify({ ...data, header }), "1", null, null, null, null]);
     expect(found).toMatchObject({ state: "waiting", attempts: 0, ending: null });
+  });
+});
+
+describe("an answer of a daemon that knows another provider", () => {
+  test("is read where it tells of a task", () => {
+    const view = { ...viewed({ queue: "delegated", data: { provider: "gpu" } }), provider: "made-up" };
+    expect(taskView.parse(view)).toEqual(view);
+  });
+
+  test("is read where it tells of the platform", () => {
+    const counts = { configured: true, active: 1, submitted: 1, completed: 0, failed: 0, cancelled: 0, fallback: 0 };
+    const view = { ...counts, ticks: 1, ticked_at: null, cost_usd: { gpu: 1, "made-up": 0.5 } };
+    expect(delegationCounts.parse(view)).toEqual(view);
   });
 });
