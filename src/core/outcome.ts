@@ -43,32 +43,38 @@ export function failureOf(end: RunEnd): Failure | null {
     case "api-error":
       return { code: "RUN_API_ERROR", message: `${end.error}: ${end.message}` };
     case "blocked":
-      return { code: "RUN_BLOCKED", message: `nobody answered the agent's dialog within ${waited(end)}` };
+      return { code: "RUN_BLOCKED", message: `nobody answered the agent's dialog within ${attention(end)}` };
     case "not-submitted":
-      return { code: "RUN_NOT_SUBMITTED", message: `the agent took no prompt within ${waited(end)}` };
+      return {
+        code: "RUN_NOT_SUBMITTED",
+        message: `the agent took no prompt within ${formatDuration(end.waitedMs)} (dispatcher.prompt_timeout)`,
+      };
     case "needs-attention":
       return {
         code: "RUN_NEEDS_ATTENTION",
-        message: `nobody answered the agent (${end.waitingFor}) within ${waited(end)}`,
+        message: `nobody answered the agent (${end.waitingFor}) within ${attention(end)}`,
       };
     case "interrupted":
       return {
         code: "RUN_INTERRUPTED",
-        message: `somebody interrupted the agent and did not go on within ${waited(end)}`,
+        message: `somebody interrupted the agent and did not go on within ${attention(end)}`,
       };
     case "left":
       return { code: "RUN_INTERRUPTED", message: "somebody ended the agent in its session" };
     case "crashed":
       return { code: "RUN_CRASHED", message: `the agent ended ${exit(end.exitCode)} before it was finished` };
     case "timed-out":
-      return { code: "RUN_TIMED_OUT", message: `the agent showed no sign of life for ${formatDuration(end.silentMs)}` };
+      return {
+        code: "RUN_TIMED_OUT",
+        message: `the agent showed no sign of life for ${formatDuration(end.silentMs)} (the task's timeout, or else claude.timeout)`,
+      };
     case "cancelled":
       return { code: "RUN_CANCELLED", message: "the task was cancelled while it ran" };
   }
 }
 
-function waited({ waitedMs }: { waitedMs: number }): string {
-  return formatDuration(waitedMs);
+function attention({ waitedMs }: { waitedMs: number }): string {
+  return `${formatDuration(waitedMs)} (claude.attention_timeout)`;
 }
 
 function exit(code: number | null): string {

@@ -47,7 +47,11 @@ describe("before the prompt", () => {
   }, 60_000);
 
   test("an agent that never gets ready needs attention, and fails when nobody comes", async () => {
-    await fails("agent: start 10m\n", /^RUN_BLOCKED: nobody answered the agent's dialog within 2\.\d s$/, SHORT_WAITS);
+    await fails(
+      "agent: start 10m\n",
+      /^RUN_BLOCKED: nobody answered the agent's dialog within 2\.\d s \(claude\.attention_timeout\)$/,
+      SHORT_WAITS,
+    );
     const [event] = queue.events.filter((each) => each.type === "attention");
     expect(event).toMatchObject({ what: "something that is not known stands before the prompt" });
   });
@@ -124,7 +128,9 @@ describe("in mid-turn", () => {
     await queue.drop("task.md", "---\ntimeout: 2s\n---\nagent: spawn child.pid\nagent: hang\n");
     const retrying = await until("it is tried again", () => queue.events.find(({ type }) => type === "retrying"));
     expect(retrying).toMatchObject({
-      reason: expect.stringMatching(/^RUN_TIMED_OUT: .* no sign of life for \d\.\d s$/),
+      reason: expect.stringMatching(
+        /^RUN_TIMED_OUT: .* no sign of life for \d\.\d s \(the task's timeout, or else claude\.timeout\)$/,
+      ),
     });
     const child = Number(await readFile(join(queue.project, "child.pid"), "utf8"));
     const [{ pid = 0 } = {}] = await starts();
@@ -136,7 +142,7 @@ describe("in mid-turn", () => {
   test("a hang on the last attempt fails, with what stood on the screen", async () => {
     const written = await fails(
       "---\ntimeout: 1s\n---\nagent: hang\n",
-      /^RUN_TIMED_OUT: the agent showed no sign of life for \d\.\d s$/,
+      /^RUN_TIMED_OUT: the agent showed no sign of life for \d\.\d s \(the task's timeout, or else claude\.timeout\)$/,
     );
     expect(written).toContain("hanging");
     const [{ pid = 0 } = {}] = await starts();
