@@ -6,6 +6,8 @@ const project = (name: string, testTimeout: number, more: object = {}) => ({
   test: { name, include: [`test/${name}/**/*.test.ts`], testTimeout, hookTimeout: testTimeout, ...more },
 });
 
+/** They start the program itself. */
+const BUILD = "test/helpers/build.ts";
 /** They share nothing but code, so they need no process each. */
 const TOGETHER = { isolate: false, maxWorkers: 2 };
 /** They wait more than they compute: three files at a time, also where there are two cores. */
@@ -34,10 +36,10 @@ export default defineConfig({
       project("component", 5_000, TOGETHER),
       project("hostile", 5_000, TOGETHER),
       project("integration", 30_000, { ...SIDE_BY_SIDE, globalSetup: "test/helpers/redis-container.ts" }),
-      project("e2e", 90_000, SIDE_BY_SIDE),
+      project("e2e", 90_000, { ...SIDE_BY_SIDE, globalSetup: BUILD }),
       project("browser", 90_000, IN_PAIRS),
       // What is promised in seconds is measured with nothing beside it.
-      project("speed", 90_000, ALONE),
+      project("speed", 90_000, { ...ALONE, globalSetup: BUILD }),
       project("claude", 180_000, ALONE),
       project("docker", 300_000, ALONE),
     ],

@@ -214,6 +214,7 @@ describe("a submission", () => {
   ];
 
   test("is the same to the stand-in as to the description", () => {
+    expect(submissionSchema.shape.provider.options.toSorted()).toEqual(PROVIDERS.toSorted());
     const verdicts = changes.map((change) => {
       const body = JSON.parse(JSON.stringify({ ...fine, ...change }));
       return { body, stands: submissionSchema.safeParse(body).success };
