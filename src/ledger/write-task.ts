@@ -35,7 +35,7 @@ export function withPriority(text: string, priority: Priority): string {
   // A tag would make something else of the value, or of the whole.
   for (const node of [header.contents, header.get("priority", true)]) if (isNode(node)) delete node.tag;
   header.set("priority", priority);
-  return `---\n${header.toString().replace(/\n$/, "")}${bare.slice(end)}`;
+  return `---\n${header.toString({ directives: false }).replace(/\n$/, "")}${bare.slice(end)}`;
 }
 
 /** A header that can be added to. Blanks are one that says nothing, though not in YAML. */

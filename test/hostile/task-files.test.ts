@@ -147,6 +147,8 @@ test.each([
   "\u2028priority: low",
   "\ufeffpriority: low",
   " \ufeffpriority: low",
+  "\ufeff---",
+  "\ufeff--- {title: x} # why",
 ])("a header of %j can be given a priority", (yaml) => {
   const task = accepted(parse(withPriority(framed(yaml, "Do it."), "high")));
   expect(task).toMatchObject({ prompt: "Do it.", header: { priority: "high" } });
