@@ -1,7 +1,8 @@
 import { randomUUID } from "node:crypto";
 import { mkdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { Document, isMap, isNode, parseDocument } from "yaml";
+import { isDeepStrictEqual } from "node:util";
+import { Document, isMap, isNode, parseDocument, stringify } from "yaml";
 import type { Priority, TaskFile } from "../core/task.ts";
 import { writeTrouble } from "../core/write-trouble.ts";
 import { headerText } from "./frontmatter.ts";
@@ -35,7 +36,15 @@ export function withPriority(text: string, priority: Priority): string {
   // A tag would make something else of the value, or of the whole.
   for (const node of [header.contents, header.get("priority", true)]) if (isNode(node)) delete node.tag;
   header.set("priority", priority);
-  return `---\n${header.toString({ directives: false }).replace(/\n$/, "")}${bare.slice(end)}`;
+  return `---\n${render(header).replace(/\n$/, "")}${bare.slice(end)}`;
+}
+
+/** A header with its comments, where it can be written so that it means the same. */
+function render(header: Document): string {
+  const data: unknown = header.toJS();
+  const kept = header.toString({ directives: false, lineWidth: 0 });
+  const again = parseDocument(kept);
+  return again.errors.length === 0 && isDeepStrictEqual(again.toJS(), data) ? kept : stringify(data, { lineWidth: 0 });
 }
 
 /** A header that can be added to. Blanks are one that says nothing, though not in YAML. */

@@ -41,6 +41,8 @@ const TEXTS: Readonly<Record<string, string>> = {
   "an anchor": "---\ntags: &t [a, b]\nother: *t\n---\nDo it.\n",
   "text of several lines": "---\ntitle: |\n  one\n  two\ntags: [a]\n---\nDo it.\n",
   "text of several lines last": "---\npriority: low\ntitle: >-\n  one\n  two\n---\nDo it.\n",
+  "text of several lines that are none": "---\ntitle: | # \n---\nDo it.\n",
+  "a very long title in quotes": `---\ntitle: "\\e${"🙂".repeat(60)} ${"x🙂".repeat(60)}"\n---\nDo it.\n`,
   "a very long title": `---\ntitle: ${"long word ".repeat(60)}end\n---\nDo it.\n`,
   "a number for a title": "---\ntitle: 0123\ntags: [1, 1.50, 1e3]\n---\nDo it.\n",
   unicode: "---\ntitle: Über 東京 🙂\n---\nDo 東京.\n",
