@@ -128,7 +128,7 @@ export class App implements Service {
     const auto = isDelegating(config) ? { auto: config.secutools.auto } : null;
     await this.#services.start(routingWorker({ ...shared, queues, delegation: auto, events }));
     const { projects, inboxes } = await this.#startInboxes(queues, runs, reaper);
-    redis.onBack(() => Promise.all([worker.setRight(), inboxes.sweepOnce()]).catch(onError));
+    redis.onBack(() => Promise.all([worker.setRight(), inboxes.sweepOnce("thorough")]).catch(onError));
     const { hosts, takeover } = await this.#startTakeover(shared, host.id);
     const { tmux } = this;
     const { workspace, goneAfterMs } = config;

@@ -25,7 +25,7 @@ export async function repair({ events, worker, inboxes }: RepairSources): Promis
   events.on(note);
   try {
     await worker.setRight();
-    await inboxes.sweepOnce();
+    await inboxes.sweepOnce("thorough");
   } finally {
     events.off(note);
   }

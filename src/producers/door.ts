@@ -81,6 +81,11 @@ export class Door {
     this.#events.emit(await cancellation(task, id, null));
   }
 
+  /** The tasks among these that the queue knows nothing of. */
+  async withoutJob(tasks: readonly TaskFile[]): Promise<TaskFile[]> {
+    return await this.#queues.withoutJob(tasks);
+  }
+
   /** The files among these that the queue knows nothing of, or knows as they were before. */
   async forgotten(files: readonly SeenFile[]): Promise<SeenFile[]> {
     const isKnown = await this.#queues.areKnown(files);

@@ -8,7 +8,7 @@ import type { Service } from "../core/service.ts";
 import { inboxDir } from "../ledger/layout.ts";
 import type { Door } from "./door.ts";
 import { identityAt, identityOf } from "./identity.ts";
-import { Inbox } from "./inbox.ts";
+import { Inbox, type Sweep } from "./inbox.ts";
 import { isOnTheWay, listProjects, type ProjectSet, projectOfInbox } from "./projects.ts";
 import { isWatchLimit, Troubles } from "./troubles.ts";
 
@@ -87,10 +87,10 @@ export class InboxWatcher implements Service {
   }
 
   /** Looks for inboxes that are not watched yet, and at every file of all of them. */
-  async sweepOnce(): Promise<void> {
+  async sweepOnce(kind: Sweep = "usual"): Promise<void> {
     await this.#find();
     const sweep = async ([project, { inbox }]: [string, Watched]) =>
-      await inbox.sweep().catch((error: unknown) => this.#meetIn(project, error));
+      await inbox.sweep(kind).catch((error: unknown) => this.#meetIn(project, error));
     await pLimit(SWEPT_AT_ONCE).map(this.#watched, sweep);
   }
 

@@ -25,6 +25,9 @@ const LISTING_DELAY_MS = 1_000;
 /** As many looks are begun at once: thousands would keep everything else waiting. */
 const LOOKS = 200;
 
+/** A thorough one asks Redis of each file as it is: one that was set back may know a task, and not its last edit. */
+export type Sweep = "usual" | "thorough";
+
 /**
  * One inbox. Whatever wakes it (a file event, the sweep, the daemon's start) leads to the same scan, which compares
  * the files with what was handed in: a lost or doubled event changes nothing.
@@ -42,7 +45,7 @@ export class Inbox {
   /** The claims that belonged to nobody at the last sweep, and since when that is known. */
   #lost: ReadonlyMap<string, number> = new Map();
   #isListingDue = true;
-  #isSweepDue = false;
+  #sweepDue: Sweep | null = null;
   #listing: NodeJS.Timeout | null = null;
   #retry: NodeJS.Timeout | null = null;
   #nextSweep: NodeJS.Timeout | null = null;
@@ -76,8 +79,8 @@ export class Inbox {
   }
 
   /** Looks at every file anew, and mends what the queue has lost of them. */
-  async sweep(): Promise<void> {
-    this.#isSweepDue = true;
+  async sweep(kind: Sweep = "usual"): Promise<void> {
+    this.#oweSweep(kind);
     if (!this.#closed) await this.#scan();
   }
 
@@ -97,7 +100,7 @@ export class Inbox {
   }
 
   async #scanOnce(): Promise<void> {
-    if (this.#isSweepDue) await this.#mend();
+    if (this.#sweepDue !== null) await this.#sweep(this.#sweepDue);
     if (this.#isListingDue) await this.#list();
     // After the listing, and what the system tells of what it found: else that could overtake what came before it.
     const told = this.#reports.take();
@@ -115,8 +118,22 @@ export class Inbox {
     }
   }
 
+  #oweSweep(kind: Sweep): void {
+    if (this.#sweepDue !== "thorough") this.#sweepDue = kind;
+  }
+
   /** In turn with the scans, as a rejection holds a claim for a moment that belongs to no job. */
-  async #mend(): Promise<void> {
+  async #sweep(kind: Sweep): Promise<void> {
+    this.#sweepDue = null;
+    try {
+      await this.#mend(kind);
+    } catch (error) {
+      this.#oweSweep(kind);
+      throw error;
+    }
+  }
+
+  async #mend(kind: Sweep): Promise<void> {
     const isLeft = await this.#cutShort.end();
     this.#isListingDue = false;
     const { waiting, claimed, delegated } = await readInbox(this.project);
@@ -124,10 +141,10 @@ export class Inbox {
     await this.#giveBackLost(claimed.filter((name) => !marked.has(name)));
     await this.#door.restoreDelegated(delegated.map((name) => this.#task(name)));
     const known = [...this.#known].map(([name, fingerprint]) => ({ ...this.#task(name), fingerprint }));
-    for (const { name } of await this.#door.forgotten(known)) this.#known.delete(name);
+    const forgotten = kind === "thorough" ? this.#door.forgotten(known) : this.#door.withoutJob(known);
+    for (const { name } of await forgotten) this.#known.delete(name);
     for (const { name } of known) this.#reports.find(name);
     await this.#compare(waiting);
-    this.#isSweepDue = false;
     if (isLeft || this.#lost.size > 0) this.#sweepSoon();
   }
 

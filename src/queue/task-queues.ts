@@ -102,6 +102,12 @@ export class TaskQueues implements Service {
     return await areKnown(files, this.#all, this.#redis);
   }
 
+  /** The tasks among these that no unfinished job stands for. */
+  async withoutJob(tasks: readonly TaskFile[]): Promise<TaskFile[]> {
+    const ids = await this.#liveIds(tasks);
+    return tasks.filter((_, index) => ids[index] === null);
+  }
+
   /** The tasks among these that no unfinished job for secutools stands for. */
   async notOut(tasks: readonly TaskFile[]): Promise<TaskFile[]> {
     const ids = await liveIds(tasks.map(taskKey), [this.#delegated], this.#redis);

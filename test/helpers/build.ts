@@ -1,2 +1,6 @@
+import { build } from "../../scripts/setup/build.js";
+
 /** What is started as a program runs what `src/` says now. */
-export { build as setup } from "../../scripts/setup/build.js";
+export async function setup(): Promise<void> {
+  await build();
+}

@@ -98,6 +98,44 @@ test("one that looks whole as the listing finds it waits for those before it tha
   expect(seen).toEqual(names);
 });
 
+describe("a sweep of a file that waits", () => {
+  /** How often Redis was asked, in scripts, too. */
+  async function calls(): Promise<number> {
+    const stats = await bare.redis.info("commandstats");
+    return [...stats.matchAll(/^cmdstat_(?:m?get|hget|eval):calls=(\d+)/gm)].reduce((sum, [, n]) => sum + Number(n), 0);
+  }
+
+  async function drop(names: readonly string[], text: string): Promise<void> {
+    for (const name of names) await writeFile(join(folder, name), text);
+    for (const name of names) inbox.poke(name, "change");
+  }
+
+  test("costs Redis no more where many wait", async () => {
+    const names = Array.from({ length: 50 }, (_, index) => `${index}.md`);
+    await drop(names, "waits\n");
+    await until("all are seen", () => seen.length === names.length);
+    const before = await calls();
+    await inbox.sweep();
+    expect((await calls()) - before).toBeLessThan(10);
+  });
+
+  test("hands it in again, where it is a thorough one and Redis knows it as it was before an edit", async () => {
+    await drop(["x.md"], "before\n");
+    await until("it is seen", () => seen.length === 1);
+    const [key = ""] = await bare.redis.keys(`*:${(await bare.index.named("x.md"))[0]?.id}`);
+    const data = async () => await bare.redis.hget(key, "data");
+    const earlier = (await data()) ?? "";
+    await drop(["x.md"], "after, at more length\n");
+    await until("it is handed in again", async () => (await data()) !== earlier);
+    const edited = await data();
+    await bare.redis.hset(key, "data", earlier);
+    await inbox.sweep();
+    expect(await data()).toBe(earlier);
+    await inbox.sweep("thorough");
+    expect(await data()).toBe(edited);
+  });
+});
+
 describe("a claim that belongs to no run", () => {
   const JOB = "kabcdefghi";
   const LOST_MS = 5_000;
