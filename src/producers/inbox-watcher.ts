@@ -215,8 +215,10 @@ export class InboxWatcher implements Service {
 
   /** Nor does anything tell of an inbox that is another one by now, with its project or without. */
   async #renewReplaced(): Promise<void> {
-    for (const [project, { watcher, identity }] of [...this.#watched]) {
-      if (watcher === null || (await identityAt(inboxDir(project))) === identity) continue;
+    const watched = [...this.#watched].filter(([, { watcher }]) => watcher !== null);
+    const identities = await Promise.all(watched.map(([project]) => identityAt(inboxDir(project))));
+    const replaced = watched.filter(([, { identity }], index) => identities[index] !== identity);
+    for (const [project] of replaced) {
       this.#lose(project);
       this.#tree?.unwatch(project);
       this.#tree?.add(project);
