@@ -64,6 +64,6 @@ export async function unknownTask(text: string, projects: ProjectSet): Promise<Q
   const became = [footer.result, footer.rows.get("error")].filter((part) => part !== undefined).join(": ");
   return new QueueError(`no task is called ${text}, but its file is there: ${became}`, {
     code: "TASK_UNKNOWN",
-    hint: `see the last lines of ${path}; \`ccl-queue retry\` puts it back`,
+    hint: `see the last lines of ${path}; once it can be run, \`ccl-queue retry\` puts it back`,
   });
 }
