@@ -69,7 +69,7 @@ describe("what is to be done", () => {
       expect(await readDraft([join(dir, name)])).toEqual({ text: "Dö it.\n", fileName: null });
   });
 
-  test.each(["missing.md", "./missing", "/nowhere/x", "../x"])(
+  test.each(["missing.md", "./missing", "/nowhere/x", "../nowhere/x"])(
     "is not the name of a file that is not there: %s",
     async (word) => {
       await expect(readDraft([word])).rejects.toThrow(UsageError);
