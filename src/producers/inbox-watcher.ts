@@ -1,11 +1,10 @@
 import { type FSWatcher as NativeWatcher, statSync, watch } from "node:fs";
-import { stat } from "node:fs/promises";
-import { dirname } from "node:path";
+import { basename, dirname } from "node:path";
 import { type FSWatcher, watch as watchTree } from "chokidar";
 import pLimit from "p-limit";
 import { isSystemError } from "../core/errors.ts";
 import type { Service } from "../core/service.ts";
-import { inboxDir } from "../ledger/layout.ts";
+import { INBOX, inboxDir, QUEUE_DIR } from "../ledger/layout.ts";
 import type { Door } from "./door.ts";
 import { identityAt, identityOf } from "./identity.ts";
 import { Inbox, type Sweep } from "./inbox.ts";
@@ -31,8 +30,6 @@ interface Watched {
 const DEPTH = 2;
 /** How often we look ourselves where the system does not watch for us. */
 const POLL_MS = 1_000;
-/** How often we make sure that what the system watches is what is there: seldom, as hundreds are looked at. */
-const REPLACED_MS = 10_000;
 /** How long after a directory came or went we look for inboxes: chokidar misses what appears in it before it is watched. */
 const SEARCH_DELAY_MS = 500;
 /** Few enough that hundreds of inboxes take no more memory than some. */
@@ -53,7 +50,6 @@ export class InboxWatcher implements Service {
   #isBlind = false;
   #sweep: NodeJS.Timeout | null = null;
   #poll: NodeJS.Timeout | null = null;
-  #replaced: NodeJS.Timeout | null = null;
   #search: NodeJS.Timeout | null = null;
 
   constructor(options: InboxWatcherOptions) {
@@ -69,17 +65,16 @@ export class InboxWatcher implements Service {
     this.#tree = watchTree(roots, { depth: DEPTH, ignored: (path) => !isOnTheWay(path, projects) });
     this.#tree.on("addDir", (path) => this.#appeared(path));
     this.#tree.on("unlinkDir", (path) => this.#vanished(path));
+    this.#tree.on("raw", (_event, name) => this.#stirred(name));
     this.#tree.on("error", (error) => this.#meet(error));
     this.#sweep = setInterval(() => void this.sweepOnce().catch(onError), sweepIntervalMs);
     this.#poll = setInterval(() => void this.#pollOnce().catch(onError), POLL_MS);
-    this.#replaced = setInterval(() => void this.#renewReplaced().catch(onError), REPLACED_MS);
     await this.sweepOnce();
   }
 
   async stop(): Promise<void> {
     clearInterval(this.#sweep ?? undefined);
     clearInterval(this.#poll ?? undefined);
-    clearInterval(this.#replaced ?? undefined);
     clearTimeout(this.#search ?? undefined);
     await this.#tree?.close();
     this.#tree = null;
@@ -100,6 +95,12 @@ export class InboxWatcher implements Service {
     else this.#found(project);
   }
 
+  /** Something on the way to an inbox, where chokidar is silent if another has taken its place. */
+  #stirred(name: string): void {
+    const isOne = [...this.#watched.keys()].some((project) => basename(project) === name);
+    if (isOne || name === QUEUE_DIR || name === INBOX) this.#searchSoon();
+  }
+
   #searchSoon(): void {
     clearTimeout(this.#search ?? undefined);
     this.#search = setTimeout(() => void this.#searchOnce().catch(this.#options.onError), SEARCH_DELAY_MS);
@@ -107,6 +108,7 @@ export class InboxWatcher implements Service {
 
   async #searchOnce(): Promise<void> {
     for (const project of await listProjects(this.#options.projects)) this.#found(project);
+    await this.#renewReplaced();
   }
 
   #found(project: string): void {
@@ -213,7 +215,7 @@ export class InboxWatcher implements Service {
     if (identity !== null) this.#tree?.add(root);
   }
 
-  /** Nor does anything tell of an inbox that is another one by now, with its project or without. */
+  /** Looks again for the inboxes whose folder is another one by now, with its project or without, or is gone. */
   async #renewReplaced(): Promise<void> {
     const watched = [...this.#watched].filter(([, { watcher }]) => watcher !== null);
     const identities = await Promise.all(watched.map(([project]) => identityAt(inboxDir(project))));
@@ -229,18 +231,11 @@ export class InboxWatcher implements Service {
   /** Opens the inboxes that there are, and closes those that are gone. */
   async #find(): Promise<void> {
     for (const project of await listProjects(this.#options.projects)) this.#open(project);
-    for (const project of [...this.#watched.keys()]) if (await isGone(inboxDir(project))) this.#lose(project);
+    await this.#renewReplaced();
   }
 }
 
 /** What a system error is about. */
 function pathOf(error: unknown): string {
   return error instanceof Error && "path" in error ? String(error.path) : "";
-}
-
-async function isGone(directory: string): Promise<boolean> {
-  return await stat(directory).then(
-    () => false,
-    (error) => isSystemError(error, "ENOENT", "ENOTDIR"),
-  );
 }
