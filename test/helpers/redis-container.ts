@@ -47,6 +47,7 @@ async function startRedis(isRequired: boolean): Promise<{ container: StartedTest
     return { container, url: `redis://:${password}@${container.getHost()}:${container.getMappedPort(6379)}` };
   } catch (error) {
     if (isRequired) throw error;
+    process.stderr.write(`each test starts a redis-server of its own, as no container can be had: ${error}\n`);
     return null;
   }
 }
