@@ -22,11 +22,11 @@ import { overview } from "../src/control/overview.ts";
 import { repairSchema } from "../src/control/repair.ts";
 import { screenView, sessionView } from "../src/control/session-view.ts";
 import { statusSchema } from "../src/control/status.ts";
-import { taskDetail, taskDraft, taskFilter, taskLog, taskPage, taskView } from "../src/control/task-view.ts";
+import { ROUTES, taskDetail, taskDraft, taskFilter, taskLog, taskPage, taskView } from "../src/control/task-view.ts";
 import { ERROR_CODES, type ErrorCode, QueueError } from "../src/core/errors.ts";
 import { runEnd } from "../src/core/outcome.ts";
 import { PROVIDERS } from "../src/core/route.ts";
-import { TASK_STATES } from "../src/core/task.ts";
+import { PRIORITIES, TASK_STATES } from "../src/core/task.ts";
 import { parseTask } from "../src/ledger/parse-task.ts";
 import { decide } from "../src/router/decide.ts";
 import { createApi } from "../src/server/api.ts";
@@ -257,8 +257,13 @@ describe("docs/cli.md", () => {
       expect(/(\S+) unless given/.exec(what)?.[1], option.flags).toBe(option.defaultValue?.toString());
       expect(/\d+ to \d+/.exec(what)?.[0], option.flags).toBe(limitsOf(option));
     }
-    expect(options.filter(({ option }) => option.argChoices)).not.toEqual([]);
-    expect(options.filter(({ option }) => limitsOf(option))).not.toEqual([]);
+    expect(options.flatMap(({ option }) => option.argChoices ?? [])).toHaveLength(
+      TASK_STATES.length + PRIORITIES.length + ROUTES.length,
+    );
+    expect(
+      options.flatMap(({ option }) => limitsOf(option) ?? []),
+      "add a new one here",
+    ).toEqual(["1 to 10000"]);
   });
 
   test("has what an argument may be where there is a choice, or is where it is left out", () => {

@@ -18,9 +18,7 @@ async function values(...words: string[]): Promise<string[]> {
 describe("a command line goes on", () => {
   test("with every verb, and with those that begin so", async () => {
     expect(await values("")).toEqual(program.commands.map((verb) => verb.name()));
-    const beginning = program.commands.map((verb) => verb.name()).filter((verb) => verb.startsWith("re"));
-    expect(beginning.length).toBeGreaterThan(1);
-    expect(await values("re")).toEqual(beginning);
+    expect(await values("re")).toEqual(["retry", "resume"]);
     expect(await values("zzz")).toEqual([]);
   });
 

@@ -2,7 +2,6 @@ import { describe, expect, test } from "vitest";
 import { describeRouting } from "../../src/cli/route.ts";
 import { rulesLookedAt } from "../../src/cli/route-rules.ts";
 import { PLAIN } from "../../src/cli/screen.ts";
-import { PROVIDERS } from "../../src/core/route.ts";
 import { COMPLEXITIES, PREFERRED_AI, type TaskHeader } from "../../src/core/task.ts";
 import { decide } from "../../src/router/decide.ts";
 
@@ -32,13 +31,13 @@ const ABOUT: Readonly<Record<string, RegExp>> = {
   "preferred_ai must not be claude-code": /^preferred_ai is claude-code$/,
   "allow_delegation must be true": /^allow_delegation is (neither true nor false|not true)$/,
   "delegation must be configured": /^delegation is not configured/,
-  "preferred_ai may name a provider": new RegExp(`^preferred_ai is (not a value we know|${PROVIDERS.join("|")})$`),
+  "preferred_ai may name a provider": /^preferred_ai is (not a value we know|gpu|gemini|claude-api)$/,
   "complexity_hint chooses the provider": /^(no complexity_hint|complexity_hint is .+)$/,
 };
 
 describe("the rules that were looked at", () => {
   test("end with the one that decides, for every header", () => {
-    expect(CASES).toHaveLength(2 * 3 * (PREFERRED_AI.length + 1) * 3 * (COMPLEXITIES.length + 2));
+    expect(CASES).toHaveLength(540);
     const wrong = CASES.filter(({ header, delegation }) => {
       const rules = rulesLookedAt(header, delegation);
       const { reason } = decide(header, delegation);

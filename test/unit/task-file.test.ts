@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { PREFERRED_AI, type TaskHeader } from "../../src/core/task.ts";
+import type { TaskHeader } from "../../src/core/task.ts";
 import { MAX_TASK_BYTES, type ParsedTask, parseTask } from "../../src/ledger/parse-task.ts";
 
 const PLAIN: TaskHeader = {
@@ -201,11 +201,15 @@ describe("an unknown value of a known key falls back to what is safe, with a war
       { allowDelegation: "unknown" },
       "allow_delegation: 'unknown' is not one of true, false",
     ],
-    ["preferred_ai: gpt", { preferredAi: "unknown" }, `preferred_ai: 'gpt' is not one of ${PREFERRED_AI.join(", ")}`],
+    [
+      "preferred_ai: gpt",
+      { preferredAi: "unknown" },
+      "preferred_ai: 'gpt' is not one of auto, claude-code, gpu, gemini, claude-api",
+    ],
     [
       "preferred_ai: unknown",
       { preferredAi: "unknown" },
-      `preferred_ai: 'unknown' is not one of ${PREFERRED_AI.join(", ")}`,
+      "preferred_ai: 'unknown' is not one of auto, claude-code, gpu, gemini, claude-api",
     ],
     ["complexity_hint: 3", { complexityHint: "unknown" }, "complexity_hint: 3 is not one of low, medium, high"],
     ["complexity_hint: none", { complexityHint: "unknown" }, "complexity_hint: 'none' is not one of low, medium, high"],
