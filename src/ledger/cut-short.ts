@@ -32,17 +32,16 @@ export class CutShort {
 
   /**
    * Brings back what a takeover has hidden, clears away what is left of ends that were cut short after the result was in
-   * its place, and brings cancellations to their end. A run's own end is repeated by whoever has the run. Returns whether
-   * something is left that somebody may still be at.
+   * its place, and brings cancellations to their end. A run's own end is repeated by whoever has the run. `hidden` names
+   * the inbox's hidden files. Returns whether something is left that somebody may still be at.
    */
-  async end(): Promise<boolean> {
+  async end(hidden: readonly string[]): Promise<boolean> {
     const project = this.#project;
-    const names = await readdir(inboxDir(project)).catch(() => []);
-    await restoreGivenBack(project, names);
-    let isLeft = await clearDrafts(inboxDir(project), names, INBOX_DRAFT);
-    for (const name of names.flatMap((hidden) => endingTaskName(hidden) ?? []))
+    await restoreGivenBack(project, hidden);
+    let isLeft = await clearDrafts(inboxDir(project), hidden, INBOX_DRAFT);
+    for (const name of hidden.flatMap((ending) => endingTaskName(ending) ?? []))
       if (await clearEnding({ project, name })) isLeft = true;
-    for (const name of names) if (await endTaken(project, name)) isLeft = true;
+    for (const name of hidden) if (await endTaken(project, name)) isLeft = true;
     for (const shelf of SHELVES) if (await this.#clearShelf(shelf)) isLeft = true;
     return isLeft;
   }

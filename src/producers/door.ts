@@ -66,9 +66,12 @@ export class Door {
 
   /** Submits files in the order given. Returns the names of those that were not taken, and why. */
   async submit(arrivals: readonly Arrival[]): Promise<Map<string, Refusal>> {
+    const files = arrivals.map(({ task, sighting }) => ({ ...task, fingerprint: fingerprint(sighting) }));
+    const isKnown = await this.#queues.areKnown(files);
+    const others = arrivals.filter((_, index) => !isKnown[index]);
     const refused = new Map<string, Refusal>();
-    for (let start = 0; start < arrivals.length; start += BATCH) {
-      const batch = await this.#submitBatch(arrivals.slice(start, start + BATCH));
+    for (let start = 0; start < others.length; start += BATCH) {
+      const batch = await this.#submitBatch(others.slice(start, start + BATCH));
       for (const [name, refusal] of batch) refused.set(name, refusal);
     }
     return refused;
@@ -139,9 +142,7 @@ export class Door {
   }
 
   async #submitBatch(batch: readonly Arrival[]): Promise<[string, Refusal][]> {
-    const files = batch.map(({ task, sighting }) => ({ ...task, fingerprint: fingerprint(sighting) }));
-    const isKnown = await this.#queues.areKnown(files);
-    const read = await Promise.all(batch.filter((_, index) => !isKnown[index]).map((arrival) => this.#read(arrival)));
+    const read = await Promise.all(batch.map((arrival) => this.#read(arrival)));
     const good = read.filter((one) => one.kind === "good");
     const enqueued = await this.#queues.enqueue(good.map(({ entry }) => entry));
     const busy = good.flatMap(({ entry: { payload, id: earlierId }, warnings }, index): [string, Refusal][] => {

@@ -134,9 +134,11 @@ export class Inbox {
   }
 
   async #mend(kind: Sweep): Promise<void> {
-    const isLeft = await this.#cutShort.end();
     this.#isListingDue = false;
-    const { waiting, claimed, delegated } = await readInbox(this.project);
+    const before = await readInbox(this.project);
+    const isLeft = await this.#cutShort.end(before.hidden);
+    // Only what was hidden can have come back by that.
+    const { waiting, claimed, delegated } = before.hidden.length === 0 ? before : await readInbox(this.project);
     const marked = new Set(delegated);
     await this.#giveBackLost(claimed.filter((name) => !marked.has(name)));
     await this.#door.restoreDelegated(delegated.map((name) => this.#task(name)));

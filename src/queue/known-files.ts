@@ -1,4 +1,5 @@
 import type { Queue } from "bullmq";
+import pLimit from "p-limit";
 import { taskKey } from "../core/id.ts";
 import type { RedisClient } from "./connection.ts";
 import type { TaskPayload } from "./payload.ts";
@@ -18,6 +19,8 @@ return found`;
 
 /** Few enough that Redis keeps nobody else waiting for the answer. */
 const ASKED_AT_ONCE = 100;
+/** Enough that Redis looks for some while the next are asked for. */
+const UNDER_WAY = 3;
 
 /** A task's file as it was looked at. */
 export type SeenFile = Pick<TaskPayload, "project" | "name" | "fingerprint">;
@@ -28,17 +31,17 @@ export async function areKnown(
   queues: readonly Queue[],
   redis: RedisClient,
 ): Promise<boolean[]> {
-  const answers: boolean[] = [];
-  for (let start = 0; start < files.length; start += ASKED_AT_ONCE) {
+  const starts = Array.from({ length: Math.ceil(files.length / ASKED_AT_ONCE) }, (_, index) => index * ASKED_AT_ONCE);
+  const answers = await pLimit(UNDER_WAY).map(starts, async (start) => {
     const some = files.slice(start, start + ASKED_AT_ONCE);
-    const known = await Promise.all(queues.map((queue) => knownIn(queue, some, redis)));
-    answers.push(...some.map((_, index) => known.some((places) => places.has(index))));
-  }
-  return answers;
+    const lines = some.map((file) => `${taskKey(file)}\n${fingerprintIn(file)}\n`).join("");
+    const known = await Promise.all(queues.map((queue) => knownIn(queue, lines, redis)));
+    return some.map((_, index) => known.some((places) => places.has(index)));
+  });
+  return answers.flat();
 }
 
-async function knownIn(queue: Queue, files: readonly SeenFile[], redis: RedisClient): Promise<ReadonlySet<number>> {
-  const lines = files.map((file) => `${taskKey(file)}\n${fingerprintIn(file)}\n`).join("");
+async function knownIn(queue: Queue, lines: string, redis: RedisClient): Promise<ReadonlySet<number>> {
   const answer = await redis.eval(KNOWN, 1, queue.toKey("de"), queue.toKey(""), lines);
   return new Set(Array.isArray(answer) ? answer.map(Number) : []);
 }

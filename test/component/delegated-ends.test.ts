@@ -20,6 +20,7 @@ import { CutShort } from "../../src/ledger/cut-short.ts";
 import { renderFooter } from "../../src/ledger/footer.ts";
 import type { Shelf } from "../../src/ledger/layout.ts";
 import { type Marker, writeMarker } from "../../src/ledger/marker.ts";
+import { readInbox } from "../../src/ledger/read-inbox.ts";
 import { type RunFooter, shelveText } from "../../src/ledger/shelve.ts";
 import { shelveDelegated } from "../../src/ledger/shelve-delegated.ts";
 import { hesitate, nextHesitation } from "../helpers/hesitate.ts";
@@ -61,6 +62,7 @@ beforeEach(async () => {
 });
 
 const longAfter = () => vi.setSystemTime(Date.now() + LONG_MS);
+const endLeft = async () => await new CutShort(task.project).end((await readInbox(task.project)).hidden);
 
 test("a delegated task that comes home while it is cancelled ends once, and whoever came second knows it", async () => {
   const winners = new Set<string>();
@@ -175,16 +177,16 @@ test("what is left of an end whose marker is gone is cleared away once nobody ca
   rmSync(at("inbox", "x.md.delegated"));
   rmSync(at("inbox", "x.md"));
   writeFileSync(at("inbox", ENDING), "kabcdefghi-1");
-  await new CutShort(task.project).end();
+  await endLeft();
   expect(names("inbox")).toEqual([ENDING]);
   longAfter();
-  await new CutShort(task.project).end();
+  await endLeft();
   expect(names("inbox")).toEqual([]);
 });
 
 test("that of an end whose marker is there stays", async () => {
   writeFileSync(at("inbox", ENDING), CANCELLED);
   longAfter();
-  await new CutShort(task.project).end();
+  await endLeft();
   expect(names("inbox")).toEqual([ENDING, "x.md", "x.md.delegated"]);
 });

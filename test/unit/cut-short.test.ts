@@ -15,6 +15,7 @@ import { cancellationId } from "../../src/core/id.ts";
 import { CutShort } from "../../src/ledger/cut-short.ts";
 import { renderFooter } from "../../src/ledger/footer.ts";
 import { endingPath, inboxDir, shelfDir } from "../../src/ledger/layout.ts";
+import { readInbox } from "../../src/ledger/read-inbox.ts";
 
 const RUN = "kabcdefghi-1";
 let project: string;
@@ -22,6 +23,7 @@ let cutShort: CutShort;
 const inbox = (name = "") => join(inboxDir(project), name);
 const shelf = (of: "done" | "failed", name = "") => join(shelfDir(project, of), name);
 const finished = (run: string) => `Do it.${renderFooter({ result: "done", finishedAt: new Date(), run })}`;
+const endLeft = async () => await cutShort.end((await readInbox(project)).hidden);
 const later = () => vi.spyOn(Date, "now").mockReturnValue(Date.now() + 60_000);
 
 beforeEach(() => {
@@ -35,10 +37,10 @@ test("what an end left beside its result goes, under whatever name the result is
   writeFileSync(inbox(`.${RUN}.taken`), "Do it.");
   writeFileSync(shelf("done", "x-2.md"), finished(RUN));
   writeFileSync(shelf("done", `.${RUN}.draft`), "");
-  await cutShort.end();
+  await endLeft();
   expect(readdirSync(inbox())).toEqual([`.${RUN}.taken`]);
   later();
-  await cutShort.end();
+  await endLeft();
   expect(readdirSync(inbox())).toEqual([]);
   expect(readdirSync(shelf("done"))).toEqual(["x-2.md"]);
 });
@@ -49,7 +51,7 @@ test("the end of a run that has no result yet is left to its run", async () => {
   // Whole already, but not in its place.
   writeFileSync(shelf("done", `.${RUN}.draft`), finished(RUN));
   later();
-  await cutShort.end();
+  await endLeft();
   expect(readdirSync(inbox())).toEqual([`.${RUN}.taken`]);
 });
 
@@ -59,12 +61,12 @@ test.each([null, { id: "kabcdefghi", runs: 1 }])(
     const run = cancellationId(earlier);
     writeFileSync(inbox(`.${run}.taken`), "Do it.");
     later();
-    await cutShort.end();
+    await endLeft();
     expect(readdirSync(inbox())).toEqual([]);
     const text = readFileSync(shelf("failed", `${run}.md`), "utf8");
     expect(text).toMatch(/^Do it\.\n/);
     expect(text).toContain("TASK_CANCELLED");
-    await cutShort.end();
+    await endLeft();
     expect(readdirSync(shelf("failed"))).toEqual([`${run}.md`]);
   },
 );
@@ -72,20 +74,20 @@ test.each([null, { id: "kabcdefghi", runs: 1 }])(
 test("a draft of an end that did not come goes, once nobody can be at it any more", async () => {
   writeFileSync(shelf("failed", `.${RUN}.draft`), "Do it.");
   writeFileSync(shelf("failed", "x.md"), "Do it.");
-  await cutShort.end();
+  await endLeft();
   expect(readdirSync(shelf("failed"))).toEqual([`.${RUN}.draft`, "x.md"]);
   later();
-  await cutShort.end();
+  await endLeft();
   expect(readdirSync(shelf("failed"))).toEqual(["x.md"]);
 });
 
 test("so does the draft of a marker or of an added task; what an author hides in the inbox stays", async () => {
   const drafts = [`.${RUN}.draft`, ".0b0ffbc5-0a6a-4fd0-9b0b-2b3e8c1f6f3a.draft"];
   for (const name of [...drafts, ".mine.draft", ".x.md"]) writeFileSync(inbox(name), "Do it.");
-  await cutShort.end();
+  await endLeft();
   expect(readdirSync(inbox())).toHaveLength(4);
   later();
-  await cutShort.end();
+  await endLeft();
   expect(readdirSync(inbox()).toSorted()).toEqual([".mine.draft", ".x.md"]);
 });
 
@@ -96,38 +98,38 @@ test.each([
   ["the right to end a delegated task", () => endingPath({ project, name: "x.md" })],
 ])("%s is told of for as long as somebody may be at it", async (_, path) => {
   writeFileSync(path(), "");
-  expect(await cutShort.end()).toBe(true);
+  expect(await endLeft()).toBe(true);
   later();
-  expect(await cutShort.end()).toBe(false);
+  expect(await endLeft()).toBe(false);
 });
 
 test("a draft that comes to a shelf in which there was none for long is found all the same", async () => {
   const longAgo = new Date(Date.now() - 60_000);
   utimesSync(shelf("done"), longAgo, longAgo);
-  expect(await cutShort.end()).toBe(false);
+  expect(await endLeft()).toBe(false);
   writeFileSync(shelf("done", `.${RUN}.draft`), "");
-  expect(await cutShort.end()).toBe(true);
+  expect(await endLeft()).toBe(true);
   later();
-  expect(await cutShort.end()).toBe(false);
+  expect(await endLeft()).toBe(false);
   expect(readdirSync(shelf("done"))).toEqual([]);
 });
 
 test("a draft that comes in the very moment of a look is found by the next", async () => {
-  expect(await cutShort.end()).toBe(false);
+  expect(await endLeft()).toBe(false);
   const { mtime } = statSync(shelf("done"));
   writeFileSync(shelf("done", `.${RUN}.draft`), "");
   utimesSync(shelf("done"), mtime, mtime);
-  expect(await cutShort.end()).toBe(true);
+  expect(await endLeft()).toBe(true);
 });
 
 test("what a takeover has hidden is brought back", async () => {
   writeFileSync(inbox(".x.md.given-back"), "Do it.");
-  expect(await cutShort.end()).toBe(false);
+  expect(await endLeft()).toBe(false);
   expect(readdirSync(inbox())).toEqual(["x.md"]);
 });
 
 test("a project without an inbox has nothing to end", async () => {
   rmSync(project, { recursive: true });
   mkdirSync(project);
-  await expect(cutShort.end()).resolves.toBe(false);
+  await expect(endLeft()).resolves.toBe(false);
 });

@@ -78,16 +78,18 @@ describe("the list of an inbox", () => {
     onTestFinished(() => rmSync(project, { recursive: true }));
   });
 
-  const NOTHING = { waiting: [], claimed: [], delegated: [] };
+  const NOTHING = { waiting: [], claimed: [], delegated: [], hidden: [] };
 
-  test("holds the waiting tasks and the claimed ones, and nothing else", async () => {
+  test("holds the waiting tasks, the claimed and the delegated ones, what is hidden, and nothing else", async () => {
     mkdirSync(inboxDir(project), { recursive: true });
     const names = ["a.md", "b.md", "b.md.dispatched", "c.md.dispatched", ".c.md", "d.md~", "e.tmp", "f.md.delegated"];
     for (const name of names) writeFileSync(join(inboxDir(project), name), "");
-    const { waiting, claimed } = await readInbox(project);
-    expect({ waiting: waiting.toSorted(), claimed: claimed.toSorted() }).toEqual({
+    const { waiting, claimed, delegated, hidden } = await readInbox(project);
+    expect({ waiting: waiting.toSorted(), claimed: claimed.toSorted(), delegated, hidden }).toEqual({
       waiting: ["a.md", "b.md"],
       claimed: ["b.md", "c.md"],
+      delegated: ["f.md"],
+      hidden: [".c.md"],
     });
   });
 

@@ -84,7 +84,8 @@ describe("a marker", () => {
     writeFileSync(join(inbox, "x.md"), "Do it.");
     for (const name of [".x.md.delegated", "x.delegated", ".delegated", "x.md.delegated.bak"])
       writeFileSync(join(inbox, name), "");
-    expect(await readInbox(task.project)).toEqual({ waiting: ["x.md"], claimed: [], delegated: ["x.md"] });
+    const { waiting, claimed, delegated } = await readInbox(task.project);
+    expect({ waiting, claimed, delegated }).toEqual({ waiting: ["x.md"], claimed: [], delegated: ["x.md"] });
   });
 });
 
