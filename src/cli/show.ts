@@ -43,6 +43,7 @@ function factsOf(task: TaskDetail, screen: Screen): [string, string][] {
   const who = provider ?? [session, model].filter((part) => part !== null).join(" with ");
   const facts: [string, string | null][] = [
     ["error", task.error],
+    ["next", nextStep(task)],
     ["id", task.id],
     ["priority", task.priority],
     ["tags", task.tags.join(", ")],
@@ -62,6 +63,13 @@ function factsOf(task: TaskDetail, screen: Screen): [string, string][] {
     ["state", paintState(screen, task.state)],
     ...facts.map(([name, value]): [string, string] => [name, cleanLine(value ?? "")]),
   ];
+}
+
+function nextStep({ id, state, error }: TaskDetail): string | null {
+  if (state !== "failed") return null;
+  const again = `\`ccl-queue retry ${id}\` runs it again`;
+  const [code] = /^[A-Z_]+(?=:)/.exec(error ?? "") ?? [];
+  return code === undefined ? again : `${again}; docs/errors.md says what to do about ${code}`;
 }
 
 function block(title: string, lines: readonly string[], { colours }: Screen): string[] {

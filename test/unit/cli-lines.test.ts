@@ -132,6 +132,14 @@ describe("a task", () => {
     ]);
   });
 
+  test("says how to go on where it failed, and nowhere else", () => {
+    const nextOf = (changes: Partial<TaskDetail>) => detail(changes).filter((line) => line.startsWith("  next"));
+    expect(nextOf({ state: "failed" })).toEqual(["  next      `ccl-queue retry kabcdefghi` runs it again"]);
+    expect(nextOf({ state: "failed", error: "it said: no" })).toEqual(nextOf({ state: "failed" }));
+    for (const state of ["waiting", "delayed", "running", "delegated", "done", "cancelled"] as const)
+      expect(nextOf({ state, error: "RUN_CRASHED: it ended" })).toEqual([]);
+  });
+
   test("shows its way, its prompt and its result", () => {
     const lines = detail({
       ...{ title: "Fix it", state: "failed", tags: ["ci", "login"], attempts: 3, error: "RUN_CRASHED: it ended" },
@@ -144,6 +152,7 @@ describe("a task", () => {
     expect(lines.slice(1, lines.indexOf(""))).toEqual([
       "  state     failed",
       "  error     RUN_CRASHED: it ended",
+      "  next      `ccl-queue retry kabcdefghi` runs it again; docs/errors.md says what to do about RUN_CRASHED",
       "  id        kabcdefghi",
       "  priority  default",
       "  tags      ci, login",
