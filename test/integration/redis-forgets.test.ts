@@ -14,10 +14,19 @@ import { redisOf } from "../helpers/test-redis.ts";
 import { until } from "../helpers/until.ts";
 
 const LINES = ["appendonly yes", "appendfsync always"];
-const RUNNING = ["r1", "r2", "r3"];
-const WAITING = ["w1", "w2", "w3", "w4"];
-const DELEGATED = ["d1", "d2", "d3"];
-const ALL = [...RUNNING, ...WAITING, ...DELEGATED].map((name) => `${name}.md`).sort();
+
+interface Load {
+  readonly running: readonly string[];
+  readonly waiting: readonly string[];
+  readonly delegated: readonly string[];
+  /** How long those work that run. */
+  readonly workMs: number;
+}
+
+const SOME: Load = { running: names("r", 3), waiting: names("w", 4), delegated: names("d", 3), workMs: 3_000 };
+/** What the queue promises for such a moment. */
+const MANY: Load = { running: names("r", 10), waiting: names("w", 50), delegated: names("d", 20), workMs: 8_000 };
+const MANY_TIMEOUT_MS = 120_000;
 
 let servers: RedisServers;
 let server: RedisServer;
@@ -35,13 +44,24 @@ afterEach(async () => {
   await servers.stop();
 });
 
+function names(letter: string, count: number): string[] {
+  return Array.from({ length: count }, (_, index) => `${letter}${index}.md`);
+}
+
+const all = ({ running, waiting, delegated }: Load) => [...running, ...waiting, ...delegated].toSorted();
 const submits = async () => (await delegation.queue.witness()).filter(({ event }) => event === "submit");
 const data = () => join(servers.dir, String(port), "appendonlydir");
 const snapshot = () => join(servers.dir, "snapshot");
 
-async function start(sweep = "60s", more = "concurrency: 20"): Promise<void> {
+interface Settings {
+  readonly load?: Load;
+  readonly sweep?: string;
+  readonly more?: string;
+}
+
+async function start({ load = SOME, sweep = "60s", more = "concurrency: 20" }: Settings = {}): Promise<void> {
   delegation = await prepareDelegation({
-    sessions: RUNNING.length,
+    sessions: load.running.length,
     redisUrl: `redis://127.0.0.1:${port}`,
     sweep,
     more,
@@ -62,19 +82,19 @@ async function setBack(): Promise<void> {
   await restart();
 }
 
-async function drop(): Promise<void> {
+async function drop(load = SOME): Promise<void> {
   const { queue } = delegation;
-  for (const name of RUNNING) await queue.drop(`${name}.md`, "agent: work 3s\n");
-  await until("all sessions work", async () => (await submits()).length === RUNNING.length);
-  for (const name of WAITING) await queue.drop(`${name}.md`, "agent: work 1500ms\n");
-  for (const name of DELEGATED) await queue.drop(`${name}.md`, delegable("do it"));
-  await until("all are delegated", () => delegation.events("delegated").length === DELEGATED.length);
-  await until("all wait", () => delegation.events("routed").length === ALL.length);
+  for (const name of load.running) await queue.drop(name, `agent: work ${load.workMs}ms\n`);
+  await until("all sessions work", async () => (await submits()).length === load.running.length);
+  for (const name of load.waiting) await queue.drop(name, "agent: work 1500ms\n");
+  for (const name of load.delegated) await queue.drop(name, delegable("do it"));
+  await until("all are delegated", () => delegation.events("delegated").length === load.delegated.length);
+  await until("all wait", () => delegation.events("routed").length === all(load).length);
 }
 
 async function settled(): Promise<boolean> {
   const { project } = delegation.queue;
-  const sightings = await Promise.all(WAITING.map((name) => sight(taskPath({ project, name: `${name}.md` }))));
+  const sightings = await Promise.all(SOME.waiting.map((name) => sight(taskPath({ project, name }))));
   return sightings.every((sighting) => sighting !== null && unsettledMs(sighting, Date.now()) === 0);
 }
 
@@ -87,15 +107,16 @@ async function live(): Promise<number> {
 }
 
 /** Every task is done, once, and the queue says so. */
-async function holds(): Promise<void> {
+async function holds(load = SOME): Promise<void> {
   const { queue } = delegation;
-  expect(await queue.settled("done", ALL.length, 30_000)).toEqual(ALL);
+  const timeoutMs = load === MANY ? MANY_TIMEOUT_MS : 30_000;
+  expect(await queue.settled("done", all(load).length, timeoutMs)).toEqual(all(load));
   await until("the inbox is empty", async () => (await queue.names("inbox")).length === 0);
   expect(await queue.names("failed")).toEqual([]);
   const runs = (await submits()).map(({ run }) => run);
   expect(new Set(runs).size).toBe(runs.length);
-  expect(runs).toHaveLength(RUNNING.length + WAITING.length);
-  expect(delegation.platform.jobs()).toHaveLength(DELEGATED.length);
+  expect(runs).toHaveLength(load.running.length + load.waiting.length);
+  expect(delegation.platform.jobs()).toHaveLength(load.delegated.length);
   expect(delegation.events("cancelled")).toEqual([]);
   await until("nothing waits or runs", async () => (await live()) === 0);
 }
@@ -110,8 +131,8 @@ test("what Redis has lost is told to whoever has it repaired, and then there is 
   const repaired = async () => (await askDaemon(config.stateDir, "POST", "/api/repair", repairAnswer)).repairs;
   const label = ({ task, what }: Repair) => `${what} ${task}`;
   const expected = [
-    ...WAITING.map((name) => `enqueued alpha/${name}.md`),
-    ...[...RUNNING, ...DELEGATED].map((name) => `restored alpha/${name}.md`),
+    ...SOME.waiting.map((name) => `enqueued alpha/${name}`),
+    ...[...SOME.running, ...SOME.delegated].map((name) => `restored alpha/${name}`),
   ];
   expect((await repaired()).map(label).toSorted()).toEqual(expected.toSorted());
   expect(await repaired()).toEqual([]);
@@ -119,7 +140,7 @@ test("what Redis has lost is told to whoever has it repaired, and then there is 
 });
 
 test("a task that is out comes home where Redis is set back to when it waited for the local pool", async () => {
-  await start("1s");
+  await start({ sweep: "1s" });
   const { queue, platform } = delegation;
   await askDaemon(queue.config.stateDir, "POST", "/api/hold", holdAnswer, { body: {} });
   await queue.drop("x.md", "Do it.\n");
@@ -138,7 +159,7 @@ test("a task that is out comes home where Redis is set back to when it waited fo
 });
 
 test("a task that waits is run as it was edited, where Redis is set back to before that", async () => {
-  await start("1s");
+  await start({ sweep: "1s" });
   const { queue } = delegation;
   await askDaemon(queue.config.stateDir, "POST", "/api/hold", holdAnswer, { body: {} });
   await queue.drop("x.md", "Before.\n");
@@ -153,7 +174,7 @@ test("a task that waits is run as it was edited, where Redis is set back to befo
 });
 
 test("a task that waits to go out goes as it was edited, where Redis is set back to before that", async () => {
-  await start("1s", "concurrency: 1");
+  await start({ sweep: "1s", more: "concurrency: 1" });
   const { queue, gate } = delegation;
   gate.hold("POST", "question");
   await queue.drop("busy.md", delegable("Keep the platform busy."));
@@ -170,11 +191,11 @@ test("a task that waits to go out goes as it was edited, where Redis is set back
 });
 
 describe("all tasks end once, and none is run or submitted again, when Redis", () => {
-  test("is emptied", async () => {
-    await start("1s");
-    await drop();
+  test("is emptied", { timeout: MANY_TIMEOUT_MS }, async () => {
+    await start({ load: MANY, sweep: "1s" });
+    await drop(MANY);
     await server.cli("flushall");
-    await holds();
+    await holds(MANY);
   });
 
   test("is emptied while no daemon runs", async () => {
@@ -194,20 +215,20 @@ describe("all tasks end once, and none is run or submitted again, when Redis", (
     await holds();
   });
 
-  test("is set back to when they waited, and some are over since", async () => {
-    await start();
-    await drop();
+  test("is set back to when they waited, and some are over since", { timeout: MANY_TIMEOUT_MS }, async () => {
+    await start({ load: MANY });
+    await drop(MANY);
     await cp(data(), snapshot(), { recursive: true });
-    await until("some are over and some run", async () => (await submits()).length > RUNNING.length + 1);
+    await until("some are over and some run", async () => (await submits()).length > MANY.running.length + 1);
     await setBack();
-    await holds();
+    await holds(MANY);
   });
 
   test("is set back to when they waited while no daemon runs, and some are over since", async () => {
     await start();
     await drop();
     await cp(data(), snapshot(), { recursive: true });
-    await until("some are over and some run", async () => (await submits()).length > RUNNING.length + 1);
+    await until("some are over and some run", async () => (await submits()).length > SOME.running.length + 1);
     await delegation.queue.app.stop();
     await setBack();
     await delegation.queue.app.start();
@@ -218,7 +239,7 @@ describe("all tasks end once, and none is run or submitted again, when Redis", (
     await start();
     await drop();
     await cp(data(), snapshot(), { recursive: true });
-    await delegation.queue.settled("done", ALL.length, 30_000);
+    await delegation.queue.settled("done", all(SOME).length, 30_000);
     await setBack();
     await until("nothing waits or runs", async () => (await live()) === 0);
     await holds();
