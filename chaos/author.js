@@ -131,7 +131,7 @@ export function openAuthor({ places, random, journal, cancel }) {
     const token = tokenOf(readFileSync(found.path, "utf8"));
     linkSync(found.path, join(folderOf(places, found.project, "inbox"), found.name));
     unlinkSync(found.path);
-    journal.retried(token);
+    journal.retried(token, found.name);
   }
 
   async function cancelByCommand() {

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { attemptsOf } from "./attempts.js";
 import { errorCodeOf, readFinished } from "./finished.js";
 import { groupBy } from "./group.js";
-import { stemOf } from "./journal.js";
+import { wasCalled } from "./journal.js";
 import { tokenOf } from "./plans.js";
 
 /**
@@ -193,7 +193,7 @@ function ownerOf({ project, task, contentSha256 }, drops) {
   return drops.find(
     (drop) =>
       drop.project === project &&
-      stemOf(drop.name) === stemOf(task) &&
+      wasCalled(drop, task) &&
       contentSha256 === sha256(JSON.stringify([project, task, drop.prompt])),
   );
 }

@@ -33,7 +33,7 @@ export function parseTask(bytes: Uint8Array): ParsedTask {
   const text = decode(bytes);
   if (text === null) return rejected("the file is not UTF-8 text");
   // What an agent said in the footer is no fault of the task's.
-  const task = stripFooter(text);
+  const task = stripFooter(text).replace(/^\uFEFF/, "");
   if (task.includes("\0")) return rejected("the file is binary: it holds a NUL byte");
   const parts = splitFrontmatter(task);
   if (!parts.ok) return rejected(`the frontmatter cannot be read: ${parts.reason}`);
@@ -53,7 +53,7 @@ function shown(text: string): string {
 
 function decode(bytes: Uint8Array): string | null {
   try {
-    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
   } catch {
     return null;
   }

@@ -12,7 +12,7 @@ const SECOND = 1_000;
 function drop(token: string, more: Partial<Drop> = {}): Drop {
   const prompt = more.prompt ?? `Task ${token}\n\nagent: work 50ms\n`;
   return {
-    ...{ token, project: "alpha", name: `${token}.md`, kind: "quick", text: prompt, prompt },
+    ...{ token, project: "alpha", names: [`${token}.md`], kind: "quick", text: prompt, prompt },
     ...{ mayFailAs: [], isSteady: true, droppedAt: 0 },
     ...{ canBeAbsent: false, canBeCancelled: false, removedAt: null, retriedAt: [] },
     ...more,
@@ -24,8 +24,8 @@ function footer(rows: Readonly<Record<string, string>>): string {
   return ["", "", "<!-- ccl-queue:footer -->", "---", "", ...lines, "<!-- /ccl-queue:footer -->", ""].join("\n");
 }
 
-function file(folder: Found["folder"], { project, name, text }: Drop, rows: Readonly<Record<string, string>>): Found {
-  return { project, folder, name, text: text + footer(rows) };
+function file(folder: Found["folder"], { project, names, text }: Drop, rows: Readonly<Record<string, string>>): Found {
+  return { project, folder, name: names.at(-1) ?? "", text: text + footer(rows) };
 }
 
 const doneFile = (task: Drop, run: string) => file("done", task, { "ccl-queue": "done", run });
@@ -55,7 +55,8 @@ function agent(task: Drop, { run, at, pid = at, session = run, stoppedAt = at + 
   ];
 }
 
-function accepted({ project, name, prompt }: Drop, id: string, key: string, at = 10): Accepted {
+function accepted({ project, names, prompt }: Drop, id: string, key: string, at = 10): Accepted {
+  const name = names.at(-1) ?? "";
   const contentSha256 = sha256(JSON.stringify([project, name, prompt]));
   return { event: "accepted", at, id, key, project, task: name, contentSha256 };
 }
@@ -76,6 +77,24 @@ const remote = drop("t2", { kind: "delegated" });
 const GO_ON = "This session was interrupted.";
 
 describe("a world in which the promise holds", () => {
+  test("with a task that came back under another name, as a crash had cost it its own", () => {
+    const before = accepted(remote, "job-1", "b-1");
+    const named = drop("t2", { kind: "delegated", names: ["t2.md", "cancelled-1.md"], retriedAt: [50] });
+    const home = file("done", named, { "ccl-queue": "done", provider: "gemini (job-2)", run: "c-1" });
+    const answers = [before, accepted(named, "job-2", "c-1", 60)].map(({ at, key }) => ({
+      at: at + 1,
+      key,
+      status: 201,
+    }));
+    const world = { drops: [named], answers, files: [home] };
+    expect(broken({ ...world, accepted: [before, accepted(named, "job-2", "c-1", 60)] })).toEqual([]);
+    const another = drop("t2", { names: ["t3.md"] });
+    expect(broken({ ...world, accepted: [before, accepted(another, "job-2", "c-1", 60)] })).toEqual([
+      "done",
+      "nothing else",
+    ]);
+  });
+
   test("with a task that is done, here and by the platform", () => {
     const home = file("done", remote, { "ccl-queue": "done", provider: "gemini (job-1)", run: "b-1" });
     expect(

@@ -93,6 +93,12 @@ describe("a task file", () => {
     expect(parse(`\uFEFF${text}`)).toEqual(parse(text));
   });
 
+  test("counts for nothing below a footer that stood above it either: put back, the file begins with it", () => {
+    const footer = "\n<!-- ccl-queue:footer -->\n\n<!-- /ccl-queue:footer -->\n";
+    const text = "\uFEFF---\npriority: high\n---\nDo it.";
+    expect(parse(footer + text)).toEqual(parse(text));
+  });
+
   test.each(["", "\n", "# only a comment\n", "null\n", "~ # nothing\n"])(
     "may have frontmatter that says nothing: %j",
     (header) => {
