@@ -1,5 +1,5 @@
-import { lstat, rename, rm, stat } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { lstat, readdir, rename, rm, stat } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
 import { ignoreMissing, isSystemError } from "../core/errors.ts";
 import type { TaskFile } from "../core/task.ts";
 import { fingerprint, isComplete, sight } from "./completeness.ts";
@@ -99,14 +99,14 @@ export async function isTaken(task: TaskFile, run: string): Promise<boolean> {
   return (await sight(takenPath(task, run))) !== null;
 }
 
-/** Whether a claimed task was taken back: its claim was removed from an inbox that is still there. */
-export async function isTakenBack(task: TaskFile): Promise<boolean> {
-  return await isGone(claimedPath(task), task);
+/** Whether a claimed task was taken back: neither its claim nor what its run's end has of it is in an inbox that is there. */
+export async function isTakenBack(task: TaskFile, run: string): Promise<boolean> {
+  return await areGone(task, [claimedPath(task), takenPath(task, run)]);
 }
 
 /** Whether a task was withdrawn: neither its file nor its claim is in an inbox that is still there. */
 export async function isWithdrawn(task: TaskFile): Promise<boolean> {
-  return (await isGone(taskPath(task), task)) && (await isGone(claimedPath(task), task));
+  return await areGone(task, [taskPath(task), claimedPath(task)]);
 }
 
 /** Whether a task's inbox can be seen: one on a disk that is not mounted says nothing of its tasks. */
@@ -119,17 +119,20 @@ export async function hasInbox({ project }: TaskFile): Promise<boolean> {
  * folder above the project with it.
  */
 export async function isProjectGone({ project }: TaskFile): Promise<boolean> {
-  const isMissing = await lstat(project).then(
-    () => false,
-    (error: unknown) => isSystemError(error, "ENOENT"),
-  );
-  return isMissing && (await isDirectory(dirname(project)));
+  return (await isMissing(project)) && (await isDirectory(dirname(project)));
 }
 
-async function isGone(path: string, task: TaskFile): Promise<boolean> {
+/** A project that comes back between two looks would be there without its files: one listing tells of both. */
+async function areGone({ project }: TaskFile, paths: readonly string[]): Promise<boolean> {
+  for (const path of paths) if (!(await isMissing(path))) return false;
+  const names = await readdir(inboxDir(project)).catch(() => null);
+  return names !== null && paths.every((path) => !names.includes(basename(path)));
+}
+
+async function isMissing(path: string): Promise<boolean> {
   return await lstat(path).then(
     () => false,
-    async (error: unknown) => isSystemError(error, "ENOENT") && (await hasInbox(task)),
+    (error: unknown) => isSystemError(error, "ENOENT"),
   );
 }
 

@@ -7,7 +7,16 @@ import { restoreGivenBack } from "./claim.ts";
 import { type Sighting, sight } from "./completeness.ts";
 import { dropEnding, isEndingCutShort } from "./ending.ts";
 import { isFooterOf } from "./footer.ts";
-import { endingTaskName, inboxDir, isTaskName, SHELVES, type Shelf, shelfDir, takenBy } from "./layout.ts";
+import {
+  claimedTaskName,
+  endingTaskName,
+  inboxDir,
+  isTaskName,
+  SHELVES,
+  type Shelf,
+  shelfDir,
+  takenBy,
+} from "./layout.ts";
 import { isMarked } from "./marker.ts";
 import { readOriginal } from "./read-task.ts";
 import { removeDraft, takeAndShelve } from "./shelve.ts";
@@ -86,23 +95,26 @@ async function clearDrafts(folder: string, names: readonly string[], pattern: Re
   return isLeft;
 }
 
-/** False when its result is nowhere. */
+/** False when its result is nowhere, be it in a shelf or in the inbox again. */
 async function clearShelved(project: string, run: string, taken: Sighting): Promise<boolean> {
   for (const shelf of SHELVES) {
-    if (!(await isShelved(project, shelf, run, taken))) continue;
+    if (!(await holdsResult(project, shelfDir(project, shelf), run, taken))) continue;
     await removeDraft({ project }, shelf, run);
     await rm(taken.path, { force: true });
     return true;
   }
-  return false;
+  // Somebody may have put it back by now.
+  const isPutBack = await holdsResult(project, inboxDir(project), run, taken);
+  if (isPutBack) await rm(taken.path, { force: true });
+  return isPutBack;
 }
 
 /** Its name is not known: each file that is not older than the end is looked at. */
-async function isShelved(project: string, shelf: Shelf, run: string, taken: Sighting): Promise<boolean> {
-  const names = await readdir(shelfDir(project, shelf)).catch(() => []);
+async function holdsResult(project: string, folder: string, run: string, taken: Sighting): Promise<boolean> {
+  const names = await readdir(folder).catch(() => []);
   // A draft says the same, and is no result yet.
-  for (const name of names.filter(isTaskName)) {
-    const file = await sight(join(shelfDir(project, shelf), name));
+  for (const name of names.filter((one) => isTaskName(one) || claimedTaskName(one) !== null)) {
+    const file = await sight(join(folder, name));
     if (file === null || file.stats.ctimeNs < taken.stats.ctimeNs) continue;
     const text = (await readOriginal(project, file.path).catch(() => null))?.toString() ?? "";
     if (isFooterOf(text, run)) return true;

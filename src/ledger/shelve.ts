@@ -126,10 +126,12 @@ async function shelve(
   }
 }
 
-/** Removes what a result was made of. Where the project was moved away in this moment, it is still there. */
+/** Removes what a result was made of: where its project was away in that moment, once more. */
 async function clear(task: TaskFile, path: string): Promise<void> {
-  await rm(path, { force: true });
-  if (!(await hasInbox(task))) throw projectAway(task);
+  do {
+    await rm(path, { force: true });
+    if (!(await hasInbox(task))) throw projectAway(task);
+  } while ((await lstat(path).catch(ignoreMissing)) !== null);
 }
 
 /** Clears away the draft of a result that is in its place: a crash came between the two. */

@@ -20,10 +20,13 @@ import { beforeEach, describe, expect, onTestFinished, test, vi } from "vitest";
 import { messageOf } from "../../src/core/errors.ts";
 import { claim, claimAsItIs, isClaimed, isProjectGone, isTakenBack, unclaim } from "../../src/ledger/claim.ts";
 import { fingerprint, sight } from "../../src/ledger/completeness.ts";
-import { claimedPath, inboxDir, taskPath } from "../../src/ledger/layout.ts";
+import { claimedPath, inboxDir, takenPath, taskPath } from "../../src/ledger/layout.ts";
 import { mark } from "../../src/ledger/mark.ts";
 import { type Marker, writeMarker } from "../../src/ledger/marker.ts";
 import { readTask } from "../../src/ledger/read-task.ts";
+import { hesitate } from "../helpers/hesitate.ts";
+
+const RUN = "kabcdefghi-1";
 
 let task: { project: string; name: string };
 let waiting: string;
@@ -215,53 +218,53 @@ describe("a claimed task is taken back", () => {
   });
 
   test("by removing its claim, and not before", async () => {
-    expect(await isTakenBack(task)).toBe(false);
+    expect(await isTakenBack(task, RUN)).toBe(false);
     unlinkSync(running);
-    expect(await isTakenBack(task)).toBe(true);
+    expect(await isTakenBack(task, RUN)).toBe(true);
   });
 
   test("by moving its claim elsewhere", async () => {
     renameSync(running, join(task.project, "x.md"));
-    expect(await isTakenBack(task)).toBe(true);
+    expect(await isTakenBack(task, RUN)).toBe(true);
   });
 
   test("whatever was dropped under its name meanwhile", async () => {
     drop("Do that instead.");
-    expect(await isTakenBack(task)).toBe(false);
+    expect(await isTakenBack(task, RUN)).toBe(false);
     unlinkSync(running);
-    expect(await isTakenBack(task)).toBe(true);
+    expect(await isTakenBack(task, RUN)).toBe(true);
   });
 
   test("in an inbox that is a link to one elsewhere, too", async () => {
     const elsewhere = join(task.project, "elsewhere");
     renameSync(inboxDir(task.project), elsewhere);
     symlinkSync(elsewhere, inboxDir(task.project));
-    expect(await isTakenBack(task)).toBe(false);
+    expect(await isTakenBack(task, RUN)).toBe(false);
     unlinkSync(running);
-    expect(await isTakenBack(task)).toBe(true);
+    expect(await isTakenBack(task, RUN)).toBe(true);
   });
 
   test("not while its claim is a link that leads nowhere", async () => {
     unlinkSync(running);
     symlinkSync(join(task.project, "nowhere"), running);
-    expect(await isTakenBack(task)).toBe(false);
+    expect(await isTakenBack(task, RUN)).toBe(false);
   });
 
   test("not by another task's claim that goes", async () => {
-    expect(await isTakenBack({ ...task, name: "y.md" })).toBe(true);
-    expect(await isTakenBack(task)).toBe(false);
+    expect(await isTakenBack({ ...task, name: "y.md" }, RUN)).toBe(true);
+    expect(await isTakenBack(task, RUN)).toBe(false);
   });
 
   test("not when the inbox is gone as a whole, as when a disk is unplugged", async () => {
     renameSync(inboxDir(task.project), join(task.project, "moved"));
-    expect(await isTakenBack(task)).toBe(false);
+    expect(await isTakenBack(task, RUN)).toBe(false);
   });
 
   test("not with its whole project, which was deleted or renamed: that is told apart", async () => {
     expect(await isProjectGone(task)).toBe(false);
     renameSync(task.project, `${task.project}-elsewhere`);
     onTestFinished(() => rmSync(`${task.project}-elsewhere`, { recursive: true }));
-    expect(await isTakenBack(task)).toBe(false);
+    expect(await isTakenBack(task, RUN)).toBe(false);
     expect(await isProjectGone(task)).toBe(true);
     mkdirSync(task.project);
     expect(await isProjectGone(task)).toBe(false);
@@ -271,14 +274,31 @@ describe("a claimed task is taken back", () => {
     expect(await isProjectGone({ ...task, project: join(task.project, "media", "disk") })).toBe(false);
   });
 
+  test("not when its project comes back between two looks", async () => {
+    const away = `${task.project}-elsewhere`;
+    for (let round = 0; round < 400; round += 1) {
+      renameSync(task.project, away);
+      const looks = [isTakenBack(task, RUN), isTakenBack(task, RUN)];
+      await hesitate(round % 6);
+      renameSync(away, task.project);
+      expect(await Promise.all(looks)).toEqual([false, false]);
+    }
+  });
+
+  test("not by the end of its run, which has the file", async () => {
+    renameSync(running, takenPath(task, RUN));
+    expect(await isTakenBack(task, RUN)).toBe(false);
+    expect(await isTakenBack(task, "kabcdefghi-2")).toBe(true);
+  });
+
   test("not when something else stands where the inbox was", async () => {
     renameSync(inboxDir(task.project), join(task.project, "moved"));
     writeFileSync(inboxDir(task.project), "");
-    expect(await isTakenBack(task)).toBe(false);
+    expect(await isTakenBack(task, RUN)).toBe(false);
   });
 
   test("not when one cannot look", async () => {
-    expect(await isTakenBack({ ...task, name: `${"x".repeat(300)}.md` })).toBe(false);
+    expect(await isTakenBack({ ...task, name: `${"x".repeat(300)}.md` }, RUN)).toBe(false);
   });
 });
 

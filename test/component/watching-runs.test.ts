@@ -67,7 +67,7 @@ function watch(more: Partial<WatchedRun> = {}, signal = new AbortController().si
   const files = new RunFiles(store, record.id);
   const onPhase = (phase: Phase) => void phases.push(phase.name);
   const isTypedIn = async () => false;
-  const parts = { store, files, absence: new Absence(), limits: LIMITS, isTypedIn };
+  const parts = { store, files, absence: new Absence("kabcdefghi-1"), limits: LIMITS, isTypedIn };
   const run: WatchedRun = { record, launchedAtMs: LAUNCHED_AT, ...parts, onPhase, onLook: () => {}, ...more };
   return watchRun(run, AbortSignal.any([signal, abort.signal]));
 }

@@ -6,7 +6,7 @@ import { holdAnswer } from "../../src/cli/hold.ts";
 import { repairAnswer } from "../../src/cli/repair.ts";
 import type { Repair } from "../../src/control/repair.ts";
 import { sight, unsettledMs } from "../../src/ledger/completeness.ts";
-import { taskPath } from "../../src/ledger/layout.ts";
+import { claimedPath, taskPath } from "../../src/ledger/layout.ts";
 import { TaskIndex } from "../../src/queue/task-index.ts";
 import { type Delegation, delegable, prepareDelegation } from "../helpers/delegation.ts";
 import { freePort, prepareRedisServers, type RedisServer, type RedisServers } from "../helpers/redis-servers.ts";
@@ -188,6 +188,23 @@ test("a task that waits to go out goes as it was edited, where Redis is set back
   gate.release();
   expect(await queue.settled("done", 2, 20_000)).toEqual(["busy.md", "x.md"]);
   expect(await queue.read("done", "x.md")).toMatch(/^After\.$/m);
+});
+
+test("the next of a running task's name, which Redis takes for the only one, begins when that run is over", async () => {
+  await start();
+  const { queue } = delegation;
+  await queue.drop("x.md", "agent: hang\n");
+  await until("its agent works", async () => (await submits()).length === 1);
+  const [{ pid = 0 } = {}] = await submits();
+  await server.cli("flushall");
+  await queue.drop("x.md", "The next one.\n");
+  await until("the next one waits", () => delegation.events("routed").length === 2);
+  process.kill(pid, "SIGSTOP");
+  await rm(claimedPath({ project: queue.project, name: "x.md" }));
+  expect(await queue.settled("done", 1)).toEqual(["x.md"]);
+  const told = queue.events.flatMap(({ type }) => (type === "launched" || type === "cancelled" ? [type] : []));
+  expect(told).toEqual(["launched", "cancelled", "launched"]);
+  expect(await queue.read("done", "x.md")).toMatch(/^The next one\.\n/);
 });
 
 describe("all tasks end once, and none is run or submitted again, when Redis", () => {

@@ -19,7 +19,7 @@ beforeEach(() => {
   project = join(dir, "alpha");
   mkdirSync(join(project, ".agent-queue", "inbox"), { recursive: true });
   writeFileSync(join(project, ".agent-queue", "inbox", "x.md.dispatched"), "Do it.\n");
-  absence = new Absence();
+  absence = new Absence("kabcdefghi-1");
   vi.useFakeTimers({ toFake: ["performance"] });
   onTestFinished(() => void vi.useRealTimers());
 });

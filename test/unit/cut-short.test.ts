@@ -71,6 +71,19 @@ test.each([null, { id: "kabcdefghi", runs: 1 }])(
   },
 );
 
+test.each(["x.md", "x.md.dispatched"])(
+  "a cancelled task that was put back in time is not ended twice: %s",
+  async (name) => {
+    const run = cancellationId(null);
+    writeFileSync(inbox(`.${run}.taken`), "Do it.");
+    writeFileSync(inbox(name), finished(run));
+    later();
+    await endLeft();
+    expect(readdirSync(inbox())).toEqual([name]);
+    expect(readdirSync(shelf("failed"))).toEqual([]);
+  },
+);
+
 test("a draft of an end that did not come goes, once nobody can be at it any more", async () => {
   writeFileSync(shelf("failed", `.${RUN}.draft`), "Do it.");
   writeFileSync(shelf("failed", "x.md"), "Do it.");

@@ -14,10 +14,15 @@ interface Gone {
 
 /** Knows of one run's task whether it was taken away: its claim at once, or its whole project for good. */
 export class Absence {
+  readonly #run: string;
   #gone: Gone | null = null;
 
+  constructor(run: string) {
+    this.#run = run;
+  }
+
   async isTakenAway(task: TaskFile): Promise<boolean> {
-    if (await isTakenBack(task)) return true;
+    if (await isTakenBack(task, this.#run)) return true;
     const changedAtMs = (await isProjectGone(task)) ? await changedAt(dirname(task.project)) : null;
     if (changedAtMs === null) this.#gone = null;
     else if (this.#gone?.changedAtMs !== changedAtMs) this.#gone = { sinceMs: performance.now(), changedAtMs };

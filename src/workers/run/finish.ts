@@ -5,7 +5,7 @@ import type { Spent } from "../../core/events.ts";
 import { failureOf } from "../../core/outcome.ts";
 import { judge, type Verdict } from "../../core/verdict.ts";
 import { cancellation } from "../../ledger/cancellation.ts";
-import { hasInbox, unclaim } from "../../ledger/claim.ts";
+import { hasInbox, isTaken, unclaim } from "../../ledger/claim.ts";
 import { claimedPath } from "../../ledger/layout.ts";
 import { projectAway } from "../../ledger/project-away.ts";
 import { type RunFooter, shelveClaimed, takeAndShelve } from "../../ledger/shelve.ts";
@@ -162,7 +162,8 @@ async function shelve(run: EndedRun, shelf: "done" | "failed"): Promise<Shelved 
     const isAway = error instanceof QueueError && error.code === "PROJECT_AWAY";
     if (!isMissing && !isAway) throw error;
     if (await run.absence.isTakenAway(task)) return null;
-    if (isAway || !(await hasInbox(task))) throw error;
+    // What is at its end already goes on with that.
+    if (isAway || !(await hasInbox(task)) || (await isTaken(task, run.record.id))) throw error;
     return await shelveClaimed(task, shelf, footer);
   });
   return path === null ? null : { path, by: run.record.session, spent: spentOf(footer) };

@@ -33,6 +33,8 @@ interface Watched extends Pick<Watch, "turn"> {
 
 /** How soon a job is tried again that could not even be prepared. */
 const PREPARE_RETRY_MS = 5_000;
+/** How soon a job is tried again while the run of another of its name is not over. */
+const RUNS_STILL_RETRY_MS = 500;
 
 /** The runs of this host. Each carries a job through one attempt in a reserved session: prepare, launch, see, finish. */
 export class LocalRuns {
@@ -76,6 +78,8 @@ export class LocalRuns {
   /** Runs a job and gives the session back. When the signal aborts, the agent goes on and its run stays open. */
   async execute(job: LocalJob, session: Session, signal: AbortSignal): Promise<void> {
     const parts = this.#parts;
+    // The end of that run would take this one's claim for its own.
+    if (this.#running.has(taskKey(job.payload))) return await this.#postpone(job, session);
     await this.#holding(job.payload, job.payload.fingerprint, async (hand) => {
       const record = await prepareRun(parts, job, session.name).catch(async (error: unknown) => {
         parts.pool.free(session);
@@ -86,6 +90,12 @@ export class LocalRuns {
       const launched = record === null ? null : await launchRun(parts, record, session);
       if (launched !== null) await this.#see(launched, session, hand, signal);
     }).finally(() => parts.hold.unused(job.id));
+  }
+
+  async #postpone(job: LocalJob, session: Session): Promise<void> {
+    this.#parts.pool.free(session);
+    this.#parts.hold.unused(job.id);
+    await this.#parts.fetcher.putBack(job.id, RUNS_STILL_RETRY_MS);
   }
 
   /**

@@ -38,7 +38,7 @@ export async function seeRun(
   { stopped, lost, turn }: Watch,
 ): Promise<void> {
   const files = new RunFiles(parts.store, record.id);
-  const run = { parts, record, session, files, turn, absence: new Absence() };
+  const run = { parts, record, session, files, turn, absence: new Absence(record.id) };
   const state = await ended(run, AbortSignal.any([stopped, lost]));
   // Its file was taken away: by a person, or by a host that has begun it anew.
   if (state?.end.kind === "cancelled") await endAgentTree(await files.process(), parts.store.pathOf(record.id));
