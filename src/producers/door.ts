@@ -51,6 +51,8 @@ type Read =
 
 /** Few enough that the first task of a large drop starts while the last is still read. */
 const BATCH = 100;
+/** Few enough that nobody else waits while they are made ready to be asked for. */
+const ASKED_AT_ONCE = 1_000;
 
 /** The one door into the queue: reads complete files, hands the good ones in and rejects the others. */
 export class Door {
@@ -66,13 +68,10 @@ export class Door {
 
   /** Submits files in the order given. Returns the names of those that were not taken, and why. */
   async submit(arrivals: readonly Arrival[]): Promise<Map<string, Refusal>> {
-    const files = arrivals.map(({ task, sighting }) => ({ ...task, fingerprint: fingerprint(sighting) }));
-    const isKnown = await this.#queues.areKnown(files);
-    const others = arrivals.filter((_, index) => !isKnown[index]);
     const refused = new Map<string, Refusal>();
-    for (let start = 0; start < others.length; start += BATCH) {
-      const batch = await this.#submitBatch(others.slice(start, start + BATCH));
-      for (const [name, refusal] of batch) refused.set(name, refusal);
+    for (const some of slices(arrivals, ASKED_AT_ONCE)) {
+      for (const batch of slices(await this.#unknown(some), BATCH))
+        for (const [name, refusal] of await this.#submitBatch(batch)) refused.set(name, refusal);
     }
     return refused;
   }
@@ -141,6 +140,13 @@ export class Door {
     if (isRestored) this.#events.emit({ type: "restored", task, id: job });
   }
 
+  /** Those of which the queue knows nothing, or not as they are. */
+  async #unknown(arrivals: readonly Arrival[]): Promise<Arrival[]> {
+    const files = arrivals.map(({ task, sighting }) => ({ ...task, fingerprint: fingerprint(sighting) }));
+    const isKnown = await this.#queues.areKnown(files);
+    return arrivals.filter((_, index) => !isKnown[index]);
+  }
+
   async #submitBatch(batch: readonly Arrival[]): Promise<[string, Refusal][]> {
     const read = await Promise.all(batch.map((arrival) => this.#read(arrival)));
     const good = read.filter((one) => one.kind === "good");
@@ -186,4 +192,8 @@ export class Door {
     const path = await rejectTask(task, { result: "rejected", finishedAt: new Date(), error, run });
     this.#events.emit({ type: "rejected", task, id: "", reason, path });
   }
+}
+
+function* slices<T>(list: readonly T[], size: number): Generator<readonly T[]> {
+  for (let start = 0; start < list.length; start += size) yield list.slice(start, start + size);
 }
