@@ -120,7 +120,10 @@ export class TaskIndex implements Service {
     return entries.filter((_, index) => found.has(index));
   }
 
-  /** The first of them, at most so many of each place; the total is counted, not read. */
+  /**
+   * The first of them, at most so many of each place. The total is counted, not read: of those that are not among the
+   * first, one that goes on to its next queue counts twice in that moment.
+   */
   async first(states: readonly TaskState[], limit: number): Promise<Page> {
     const { entries, total } = await this.#look(states, limit);
     return { total, rows: onlyOf(states, await this.#read(entries)).slice(0, limit) };
@@ -155,7 +158,8 @@ export class TaskIndex implements Service {
     const once = new Map<string, Entry>();
     for (const entry of found) if (isOver(entry)) once.set(entry.id, entry);
     for (const entry of found) if (!isOver(entry)) once.set(entry.id, entry);
-    return { entries: [...once.values()].sort(byState), total: sizes.reduce((sum, size) => sum + size, 0) };
+    const twice = found.length - once.size;
+    return { entries: [...once.values()].sort(byState), total: sizes.reduce((sum, size) => sum + size, 0) - twice };
   }
 
   #range(transaction: ChainableCommander, { queue, type }: Place, limit: number): void {

@@ -223,6 +223,13 @@ describe("the order is", () => {
   });
 });
 
+test("one that goes on to the next queue is counted once", async () => {
+  const id = await enter(payload("x.md"));
+  await bare.inbox.fetch();
+  await bare.queues.toLocal([{ id, payload: localTask(payload("x.md")) }]);
+  expect(await bare.index.first(["waiting"], 5)).toMatchObject({ total: 1, rows: [{ id, queue: "local" }] });
+});
+
 test("so many are shown as are asked for, and all are counted", async () => {
   for (let index = 0; index < 7; index += 1) await local(payload(`${index}.md`));
   expect(await bare.index.first(["waiting"], 3)).toMatchObject({ total: 7 });
