@@ -1,5 +1,6 @@
 import { isSystemError, messageOf, QueueError } from "../core/errors.ts";
 import type { TaskEvents } from "../core/events.ts";
+import { slices } from "../core/slices.ts";
 import type { TaskFile } from "../core/task.ts";
 import type { Work } from "../core/work.ts";
 import { cancellation } from "../ledger/cancellation.ts";
@@ -192,8 +193,4 @@ export class Door {
     const path = await rejectTask(task, { result: "rejected", finishedAt: new Date(), error, run });
     this.#events.emit({ type: "rejected", task, id: "", reason, path });
   }
-}
-
-function* slices<T>(list: readonly T[], size: number): Generator<readonly T[]> {
-  for (let start = 0; start < list.length; start += size) yield list.slice(start, start + size);
 }

@@ -1,6 +1,7 @@
 import type { WatchEventType } from "node:fs";
 import { coalesce } from "../core/coalesce.ts";
 import { heardByNow } from "../core/heard.ts";
+import { slices } from "../core/slices.ts";
 import type { TaskFile } from "../core/task.ts";
 import { AT_WORK_MS } from "../ledger/at-work.ts";
 import { isClaimed } from "../ledger/claim.ts";
@@ -186,10 +187,8 @@ export class Inbox {
   /** The files of these names that are there; those that are gone are withdrawn. */
   async #look(names: readonly string[]): Promise<Sighting[]> {
     const found: (Sighting | null)[] = [];
-    for (let start = 0; start < names.length; start += LOOKS) {
-      const some = names.slice(start, start + LOOKS);
+    for (const some of slices(names, LOOKS))
       found.push(...(await Promise.all(some.map((name) => sight(taskPath(this.#task(name)))))));
-    }
     const gone = names.filter((name, index) => found[index] === null && this.#known.has(name));
     for (const name of gone) await this.#withdraw(name);
     return found.filter((sighting) => sighting !== null);

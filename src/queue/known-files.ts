@@ -1,6 +1,7 @@
 import type { Queue } from "bullmq";
 import pLimit from "p-limit";
 import { taskKey } from "../core/id.ts";
+import { slices } from "../core/slices.ts";
 import type { RedisClient } from "./connection.ts";
 import type { TaskPayload } from "./payload.ts";
 
@@ -31,9 +32,7 @@ export async function areKnown(
   queues: readonly Queue[],
   redis: RedisClient,
 ): Promise<boolean[]> {
-  const starts = Array.from({ length: Math.ceil(files.length / ASKED_AT_ONCE) }, (_, index) => index * ASKED_AT_ONCE);
-  const answers = await pLimit(UNDER_WAY).map(starts, async (start) => {
-    const some = files.slice(start, start + ASKED_AT_ONCE);
+  const answers = await pLimit(UNDER_WAY).map(slices(files, ASKED_AT_ONCE), async (some) => {
     const lines = some.map((file) => `${taskKey(file)}\n${fingerprintIn(file)}\n`).join("");
     const known = await Promise.all(queues.map((queue) => knownIn(queue, lines, redis)));
     return some.map((_, index) => known.some((places) => places.has(index)));

@@ -1,4 +1,5 @@
 import type { Job, Queue } from "bullmq";
+import { slices } from "../core/slices.ts";
 import type { Work } from "../core/work.ts";
 import type { RedisClient } from "./connection.ts";
 
@@ -20,8 +21,7 @@ export async function liveIds(
   redis: RedisClient,
 ): Promise<(string | null)[]> {
   const found: (string | null)[] = [];
-  for (let start = 0; start < keys.length; start += READ_AT_ONCE) {
-    const some = keys.slice(start, start + READ_AT_ONCE);
+  for (const some of slices(keys, READ_AT_ONCE)) {
     const ids = await redis.mget(some.flatMap((key) => queues.map((queue) => queue.toKey(`de:${key}`))));
     const idsOf = (index: number) => ids.slice(index * queues.length, (index + 1) * queues.length);
     found.push(...some.map((_, index) => idsOf(index).find((id) => id !== null) ?? null));

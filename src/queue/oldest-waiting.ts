@@ -1,4 +1,5 @@
 import type { Queue } from "bullmq";
+import { slices } from "../core/slices.ts";
 import type { RedisClient } from "./connection.ts";
 import { readJobFields } from "./job-fields.ts";
 
@@ -31,8 +32,7 @@ export class OldestWaiting {
 
   /** null when none waits. */
   async read(): Promise<number | null> {
-    for (let start = 0; start < this.#candidates.length; start += ASKED) {
-      const some = this.#candidates.slice(start, start + ASKED);
+    for (const some of slices(this.#candidates, ASKED)) {
       const ids = some.map(({ id }) => id);
       const scores = await this.#redis.zmscore(this.#queue.toKey("prioritized"), ids);
       const index = scores.findIndex((score) => score !== null);

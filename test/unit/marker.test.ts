@@ -84,8 +84,9 @@ describe("a marker", () => {
     writeFileSync(join(inbox, "x.md"), "Do it.");
     for (const name of [".x.md.delegated", "x.delegated", ".delegated", "x.md.delegated.bak"])
       writeFileSync(join(inbox, name), "");
-    const { waiting, claimed, delegated } = await readInbox(task.project);
-    expect({ waiting, claimed, delegated }).toEqual({ waiting: ["x.md"], claimed: [], delegated: ["x.md"] });
+    const { hidden, ...tasks } = await readInbox(task.project);
+    expect(tasks).toEqual({ waiting: ["x.md"], claimed: [], delegated: ["x.md"] });
+    expect(hidden.toSorted()).toEqual([".delegated", ".x.md.delegated"]);
   });
 });
 
