@@ -1,4 +1,4 @@
-import { readdir } from "node:fs/promises";
+import { readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, expect, test } from "vitest";
 import type { Witness } from "../helpers/agent-log.ts";
@@ -24,7 +24,7 @@ async function attachPerson(): Promise<void> {
 
 test("forty tasks on ten sessions: ten at once, never two in one session, never one outside the range", async () => {
   queue = await prepareQueue({
-    workMs: 1_500,
+    workMs: 1,
     yaml: [
       "pool:",
       "  autonomous: { min: 10, max: 11 }",
@@ -38,7 +38,9 @@ test("forty tasks on ten sessions: ten at once, never two in one session, never 
 
   await queue.app.start();
   const names = Array.from({ length: 40 }, (_, index) => `task-${index}.md`);
-  for (const name of names) await queue.drop(name, `${name}\n`);
+  for (const name of names) await queue.drop(name, `${name}\nagent: until go\n`);
+  await until("ten are at work", async () => mostAtOnce(runsOf(await queue.witness())) === 10);
+  await writeFile(join(queue.project, "go"), "");
   expect((await queue.settled("done", 40, 60_000)).toSorted()).toEqual(names.toSorted());
 
   const sessions = new Map((await paneIds()).map(([id, session]) => [id, session]));
