@@ -4,7 +4,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, expect, test } from "vitest";
 import { parseRunId } from "../../src/core/id.ts";
 import { isAlive, signal } from "../../src/workers/process.ts";
-import { type Daemon, endDaemons, runCommand } from "../helpers/daemon.ts";
+import { type Daemon, endDaemons, runCommand, untilItWatches } from "../helpers/daemon.ts";
 import { prepareQueue, type QueueFixture } from "../helpers/queue-fixture.ts";
 import { until } from "../helpers/until.ts";
 
@@ -33,17 +33,13 @@ function launchDaemon(): void {
   daemon = runCommand(["start", "--config", queue.configFile], queue.environment);
 }
 
-async function untilItWatches(): Promise<void> {
-  await until("the daemon watches", () => daemon.output().includes("watching "));
-}
-
 async function someMoment(): Promise<void> {
   await sleep(Math.random() * MOMENT_MS);
 }
 
 /** kill -9, in every second round of these at a moment of the start. */
 async function killDaemon(round: number): Promise<void> {
-  if (round % 2 === 0) await untilItWatches();
+  if (round % 2 === 0) await untilItWatches(daemon);
   await someMoment();
   daemon.signal("SIGKILL");
   await daemon.ended();
@@ -53,7 +49,7 @@ async function killDaemon(round: number): Promise<void> {
 async function untilOver(count: number, harm: (round: number) => Promise<void>): Promise<number> {
   let batches = 0;
   launchDaemon();
-  await untilItWatches();
+  await untilItWatches(daemon);
   for (let round = 0; round < count; round += 1) {
     if ((await queue.names("inbox")).length < SESSIONS) {
       batches += 1;

@@ -56,13 +56,20 @@ export async function startDaemon(
   under: readonly string[] = [],
 ): Promise<Daemon> {
   const daemon = runScript(MAIN, ["start", "--config", configFile], environment, undefined, under);
-  await until("the daemon watches", () => daemon.output().includes("watching ")).catch(async (error: unknown) => {
+  await untilItWatches(daemon).catch(async (error: unknown) => {
     // Nobody else knows of it.
     daemon.signal("SIGKILL");
     await daemon.ended();
     throw error;
   });
   return daemon;
+}
+
+/** Rejects with what it said instead. */
+export async function untilItWatches(daemon: Daemon): Promise<void> {
+  const watches = () => daemon.output().includes("watching ");
+  await until("the daemon watches", () => watches() || daemon.hasEnded()).catch(() => {});
+  if (!watches()) throw new Error(`the daemon ${daemon.hasEnded() ? "ended" : "hangs"}: ${daemon.output()}`);
 }
 
 /** Ends the daemons of a queue, and what a killed one has left: its Redis and its agents. */
