@@ -35,7 +35,8 @@ export function connectOnce(address: RedisAddress, options: Options): RedisClien
 
 /** The process id of the Redis that answers at an address right now, or null when none does. */
 export async function probe(address: RedisAddress): Promise<number | null> {
-  const redis = connectOnce(address, { connectTimeout: PROBE_TIMEOUT_MS });
+  // A socket answers at once or not at all: a limit would take one for gone when it is we who stand still.
+  const redis = connectOnce(address, { connectTimeout: "url" in address ? PROBE_TIMEOUT_MS : 0 });
   redis.on("error", () => {});
   try {
     await redis.connect();

@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { beforeEach, expect, onTestFinished, test } from "vitest";
 import { childEnvironment } from "../../src/config/environment.ts";
+import { probe } from "../../src/queue/connection.ts";
 import { EmbeddedRedis } from "../../src/queue/embedded-redis.ts";
 
 let dir: string;
@@ -40,3 +41,18 @@ test("one that ends by itself is not tried again", async () => {
   await expect(redis.start()).rejects.toMatchObject({ code: "REDIS_FAILED" });
   expect(await starts()).toBe(1);
 });
+
+test("one that is there is not taken for gone by a daemon that stands still while it looks", async () => {
+  const redis = await embedded(":");
+  await redis.start();
+  onTestFinished(() => redis.stop());
+  const looking = probe(redis.address);
+  await new Promise((resolve) => process.nextTick(resolve));
+  standStill(2_500);
+  expect(await looking).toBeGreaterThan(0);
+});
+
+/** Nothing else of this process goes on meanwhile. */
+function standStill(ms: number): void {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
+}
