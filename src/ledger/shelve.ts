@@ -8,6 +8,7 @@ import { writeTrouble } from "../core/write-trouble.ts";
 import { claimAsItIs, hasInbox } from "./claim.ts";
 import { findPutBack, shelvedFor, shelvedPath } from "./find-shelved.ts";
 import { type Footer, isFooterOf, renderFooter, stripFooter } from "./footer.ts";
+import { inboxUnreadable } from "./inbox-unreadable.ts";
 import { claimedPath, type Shelf, shelfDir, takenPath, taskPath } from "./layout.ts";
 import { MAX_TASK_BYTES } from "./parse-task.ts";
 import { linkOrCopy, placeNew } from "./place-new.ts";
@@ -29,17 +30,17 @@ export type RunFooter = Footer & { readonly run: string };
  */
 export async function shelveClaimed(task: TaskFile, shelf: Shelf, footer: Footer): Promise<string> {
   const claimed = claimedPath(task);
-  let isThere = true;
+  let isWhole = true;
   const fill = async (draft: string) => {
     await fillFrom(task, claimed, draft, footer).catch(async (error: unknown) => {
       ignoreMissing(error);
-      isThere = false;
+      isWhole = false;
       await writeFile(draft, renderFooter(footer), { flush: true });
     });
   };
   const path = await shelve(task, shelf, footer, fill, { isRepeated: true });
   // A claim that is there by now is another one.
-  if (isThere) await clear(task, claimed);
+  if (isWhole) await clear(task, claimed);
   return path;
 }
 
@@ -57,7 +58,9 @@ export async function rejectClaimed(task: TaskFile, footer: Footer): Promise<str
  */
 export async function takeAndShelve(task: TaskFile, from: string, shelf: Shelf, footer: RunFooter): Promise<string> {
   const taken = takenPath(task, footer.run);
-  const isRepeated = (await lstat(taken).catch(ignoreMissing)) !== null;
+  const isRepeated = await isThere(taken).catch((error: unknown) => {
+    throw inboxUnreadable(dirname(taken), error);
+  });
   const fill = async (draft: string) => {
     if (!isRepeated) await rename(from, taken);
     await fillFrom(task, taken, draft, footer);
@@ -131,7 +134,11 @@ async function clear(task: TaskFile, path: string): Promise<void> {
   do {
     await rm(path, { force: true });
     if (!(await hasInbox(task))) throw projectAway(task);
-  } while ((await lstat(path).catch(ignoreMissing)) !== null);
+  } while (await isThere(path));
+}
+
+async function isThere(path: string): Promise<boolean> {
+  return (await lstat(path).catch(ignoreMissing)) !== null;
 }
 
 /** Clears away the draft of a result that is in its place: a crash came between the two. */

@@ -1,4 +1,5 @@
-import { isSystemError, messageOf, QueueError } from "../core/errors.ts";
+import { isSystemError, QueueError } from "../core/errors.ts";
+import { inboxUnreadable } from "../ledger/inbox-unreadable.ts";
 
 /** Which limit of the system was reached, and what raises it. */
 const LIMITS = new Map([
@@ -27,9 +28,7 @@ export class Troubles {
 
   /** An inbox is there and cannot be read. */
   reading(directory: string, error: unknown): void {
-    const message = `the inbox ${directory} cannot be read: ${messageOf(error)}`;
-    const hint = "let the daemon's user read and write it; its tasks wait, and it is tried again every second";
-    this.#once(directory, new QueueError(message, { code: "INBOX_UNREADABLE", hint, cause: error }));
+    this.#once(directory, inboxUnreadable(directory, error));
   }
 
   isReadable(directory: string): void {

@@ -110,7 +110,8 @@ describe("an inbox that cannot be read", () => {
     ],
   ])("%s is told once, and its tasks are run when it can be read again", async (_why, harm) => {
     await start(underFileModes());
-    await queue.drop("busy.md", "agent: work 6s\n");
+    const seen = async (what: "start" | "end") => (await queue.witness()).filter(({ event }) => event === what);
+    await queue.drop("busy.md", "agent: until go\n");
     await until("it runs", () => steps("submitted", "busy.md") === 1);
     await queue.drop("waiting.md", "it waits\n");
     await until("it waits", () => steps("routed", "waiting.md") === 1);
@@ -126,12 +127,13 @@ describe("an inbox that cannot be read", () => {
     await mkdir(inbox(other), { recursive: true });
     await queue.drop("elsewhere.md", "elsewhere\n", other);
     await until("others go on", () => steps("seen", "elsewhere.md") === 1);
+    await writeFile(join(queue.project, "go"), "");
+    await until("the agent has ended", async () => (await seen("end")).length === 1);
     await unseen(mend);
     await rename(join(queue.project, ".agent-queue", "draft"), join(inbox(), "meanwhile.md"));
     await queue.settled("done", 3);
-    const starts = async () => (await queue.witness()).filter(({ event }) => event === "start");
-    await until("the other one has run, too", async () => (await starts()).length >= 4);
-    expect(await starts()).toHaveLength(4);
+    await until("the other one has run, too", async () => (await seen("start")).length >= 4);
+    expect(await seen("start")).toHaveLength(4);
     expect(steps("cancelled", "waiting.md")).toBe(0);
     expect(errors()).toHaveLength(1);
   });

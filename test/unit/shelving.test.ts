@@ -23,9 +23,10 @@ import { beforeEach, describe, expect, onTestFinished, test } from "vitest";
 import type { TaskFile } from "../../src/core/task.ts";
 import { unclaim } from "../../src/ledger/claim.ts";
 import { type Footer, renderFooter } from "../../src/ledger/footer.ts";
+import { claimedPath } from "../../src/ledger/layout.ts";
 import { MAX_TASK_BYTES, parseTask } from "../../src/ledger/parse-task.ts";
 import { readInbox } from "../../src/ledger/read-inbox.ts";
-import { rejectClaimed, rejectTask, shelveClaimed } from "../../src/ledger/shelve.ts";
+import { rejectClaimed, rejectTask, shelveClaimed, takeAndShelve } from "../../src/ledger/shelve.ts";
 
 const TEXT = "---\ntitle: a\n---\nDo it.\n";
 const finishedAt = new Date("2026-11-21T09:30:00Z");
@@ -182,6 +183,17 @@ describe("a claimed task that is over", () => {
     expect(readFileSync(path, "utf8")).not.toContain("a password");
     expect(readFileSync(outside, "utf8")).toBe("a password");
   });
+});
+
+test("a run's end in an inbox that cannot be read says so, and begins nothing", async () => {
+  rmSync(at("inbox"), { recursive: true });
+  symlinkSync("inbox", at("inbox"));
+  const end = takeAndShelve(task, claimedPath(task), "done", { ...DONE, run: "kabcdefghi-1" });
+  await expect(end).rejects.toMatchObject({
+    code: "INBOX_UNREADABLE",
+    message: `the inbox ${at("inbox")} cannot be read: ELOOP: too many symbolic links encountered`,
+  });
+  expect(readdirSync(at())).toEqual(["inbox"]);
 });
 
 describe("a crash while a task is shelved: the next start does it again", () => {
