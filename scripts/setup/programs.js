@@ -12,8 +12,8 @@ const NEEDED = [
 
 /** What the tests of the pages need beside them. */
 const BROWSER = {
-  programs: ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"],
-  apt: "chromium",
+  programs: ["chromium-headless-shell", "chromium", "chromium-browser", "google-chrome", "google-chrome-stable"],
+  apt: "chromium-headless-shell",
   brew: "chromium",
 };
 
