@@ -9,11 +9,11 @@ const project = (name: string, testTimeout: number, more: object = {}) => ({
 /** They start the program itself. */
 const BUILD = "test/helpers/build.ts";
 /** They share nothing but code, so they need no process each. */
-const TOGETHER = { isolate: false, maxWorkers: 2 };
-/** They wait more than they compute: three files at a time, also where there are two cores. */
-const SIDE_BY_SIDE = { maxWorkers: 3, sequence: { groupOrder: 1 } };
-const IN_PAIRS = { maxWorkers: 2, sequence: { groupOrder: 2 } };
-const ALONE = { fileParallelism: false, sequence: { groupOrder: 3 } };
+const TOGETHER = { isolate: false, maxWorkers: 3 };
+/** They wait as much as they compute: six files at a time, also where there are two cores. */
+const SIDE_BY_SIDE = { isolate: false, maxWorkers: 6, sequence: { groupOrder: 1 } };
+const IN_THREES = { isolate: false, maxWorkers: 3, sequence: { groupOrder: 3 } };
+const ALONE = { fileParallelism: false, sequence: { groupOrder: 2 } };
 
 export default defineConfig({
   test: {
@@ -35,9 +35,11 @@ export default defineConfig({
       project("unit", 5_000, TOGETHER),
       project("component", 5_000, TOGETHER),
       project("hostile", 5_000, TOGETHER),
-      project("integration", 30_000, { ...SIDE_BY_SIDE, globalSetup: "test/helpers/redis-container.ts" }),
+      project("integration", 30_000, { ...SIDE_BY_SIDE, globalSetup: "test/helpers/shared-redis.ts" }),
       project("e2e", 90_000, { ...SIDE_BY_SIDE, globalSetup: BUILD }),
-      project("browser", 90_000, IN_PAIRS),
+      project("browser", 90_000, SIDE_BY_SIDE),
+      // What is done by the dozen or the hundred, for minutes.
+      project("endurance", 300_000, { ...IN_THREES, globalSetup: BUILD }),
       // What is promised in seconds is measured with nothing beside it.
       project("speed", 90_000, { ...ALONE, globalSetup: BUILD }),
       project("claude", 180_000, ALONE),

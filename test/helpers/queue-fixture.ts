@@ -12,7 +12,8 @@ import { environmentWith } from "./environment.ts";
 import { ownDatabase } from "./test-redis.ts";
 import { until } from "./until.ts";
 
-const AGENT = new URL("../../demo/agent.js", import.meta.url).pathname;
+const AGENT = [process.execPath, new URL("../../demo/agent.js", import.meta.url).pathname];
+const AGENT_SCRIPT = new URL("agent.sh", import.meta.url).pathname;
 
 export interface FixtureOptions {
   /** Sessions in the pool. */
@@ -170,7 +171,7 @@ async function writeConfig(dir: string, socket: string, options: FixtureOptions)
     `tmux: { socket_name: ${socket} }`,
     `dispatcher: { projects_dir: ${join(dir, "projects")}, prompt_timeout: ${options.promptTimeout ?? "20s"}, cooldown: 1s, poll_interval: ${options.sweep ?? "60s"} }`,
     options.claude === undefined
-      ? `claude: { command: ${process.execPath}, args: ["${AGENT}", --dangerously-skip-permissions], ${limits} }`
+      ? `claude: { command: ${AGENT_SCRIPT}, args: ${JSON.stringify([...AGENT, "--dangerously-skip-permissions"])}, ${limits} }`
       : `claude: { command: ${options.claude.command}, ${limits} }`,
     "server: { port: 0 }",
     ...redisLine(options.redisUrl ?? (options.embeddedRedis ? null : await ownDatabase())?.url ?? null),

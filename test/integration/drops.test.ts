@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { appendFile, copyFile, mkdir, open, rename, rm, stat, symlink, unlink, writeFile } from "node:fs/promises";
+import { appendFile, mkdir, open, rename, rm, stat, symlink, unlink, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { execa } from "execa";
@@ -87,22 +87,6 @@ describe("each way a file arrives gives exactly one run", () => {
     expect(await promptsRun()).toEqual(["first half, second half"]);
     expect((await queue.witness()).every(({ model }) => model === "opus")).toBe(true);
   });
-
-  test("200 at once, copied and moved", async () => {
-    queue = await startQueue({ sessions: 10, workMs: 1 });
-    const names = Array.from({ length: 200 }, (_, index) => `task-${index}.md`);
-    await Promise.all(
-      names.map(async (name, index) => {
-        const source = join(queue.dir, name);
-        await writeFile(source, `prompt ${index}\n`);
-        await (index % 2 === 0 ? copyFile(source, inbox(name)) : rename(source, inbox(name)));
-      }),
-    );
-    await queue.settled("done", 200, 120_000);
-    expect((await promptsRun()).toSorted()).toEqual(names.map((_, index) => `prompt ${index}`).toSorted());
-    expect(await queue.names("inbox")).toEqual([]);
-    expect(await queue.names("failed")).toEqual([]);
-  }, 150_000);
 });
 
 describe("inboxes come and go", () => {

@@ -68,7 +68,6 @@ async function tmux(socket: string, ...args: string[]): Promise<string> {
 /** Starts a host's daemon. */
 async function startHost(name: string, redisUrl: string): Promise<HostProcess> {
   const { config, dir } = queue;
-  const [agent] = config.claude.args;
   const stateDir = join(dir, name);
   const tmuxSocket = `${config.tmuxSocket}-${name}`;
   const file = join(dir, `${name}.yaml`);
@@ -78,7 +77,7 @@ async function startHost(name: string, redisUrl: string): Promise<HostProcess> {
     `redis: { url: "${redisUrl}" }`,
     `dispatcher: { projects_dir: ${join(dir, "projects")} }`,
     `pool: { autonomous: { min: ${SESSIONS}, max: ${SESSIONS} } }`,
-    `claude: { command: ${config.claude.command}, args: ["${agent}", --dangerously-skip-permissions] }`,
+    `claude: { command: ${config.claude.command}, args: ${JSON.stringify(config.claude.args)} }`,
     "server: { port: 0 }",
   ];
   await writeFile(file, lines.join("\n"));
