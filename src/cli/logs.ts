@@ -14,6 +14,8 @@ export interface LogsOptions {
 }
 
 const POLL_MS = 500;
+/** So many lines are asked for again: agents write theirs down a little later, so that one may come in front of others. */
+const LATE_LINES = 50;
 
 /** `ccl-queue logs`: what happened to a task, and with -f what happens until it is over. */
 export async function logs(text: string, options: LogsOptions): Promise<void> {
@@ -28,20 +30,23 @@ export async function logs(text: string, options: LogsOptions): Promise<void> {
 
 /** Tells of each step until the task is over. */
 export async function followLog(
-  { get }: Daemon,
+  { get }: Pick<Daemon, "get">,
   text: string,
   tell: (steps: readonly TaskStep[]) => void,
 ): Promise<TaskLog> {
   let log = await get(taskRoute(text, "/log"), taskLog);
   const progress = new Progress(`${log.task} is not over`);
+  const told = new Set<string>();
   try {
     for (;;) {
-      if (log.lines.length > 0) progress.clear();
-      tell(log.lines);
+      const news = log.lines.filter((step) => !told.has(JSON.stringify(step)));
+      for (const step of news) told.add(JSON.stringify(step));
+      if (news.length > 0) progress.clear();
+      tell(news);
       if (log.over) return log;
       await sleep(POLL_MS);
       // By its id: its file may be moved meanwhile.
-      log = await get(taskRoute(log.id, `/log?from=${log.next}`), taskLog);
+      log = await get(taskRoute(log.id, `/log?from=${Math.max(0, log.next - LATE_LINES)}`), taskLog);
     }
   } finally {
     progress.stop();
