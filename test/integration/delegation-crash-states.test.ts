@@ -126,7 +126,7 @@ test("a cancellation that a crash cut short is brought to its end, and told", { 
   await shelveText({ project: queue.project, name: "x.md" }, "failed", text, cancelledFooter(run));
   await queue.app.start();
   await until("it is over", () => delegation.events("cancelled").length > 0, 40_000);
-  expect(await queue.names("inbox")).toEqual([]);
+  await until("the inbox is empty", async () => (await queue.names("inbox")).length === 0);
   expect([await queue.names("done"), await queue.names("failed")]).toEqual([[], ["x.md"]]);
   expect(queue.errors).toEqual([]);
 });
@@ -154,6 +154,5 @@ test("a job in Redis that nobody can read is reported, and keeps no other from c
   await queue.drop("other.md", delegable("Do it too."));
   expect(await queue.settled("done", 1)).toEqual(["other.md"]);
   expect(delegation.errorCodes()).toContain("PAYLOAD_INVALID");
-  await until("its marker goes", async () => (await delegation.markers()).join() === "x.md.delegated");
-  expect(await queue.names("inbox")).toEqual(["x.md", "x.md.delegated"]);
+  await until("nothing else is left", async () => (await queue.names("inbox")).join() === "x.md,x.md.delegated");
 });
