@@ -15,7 +15,7 @@ import { Notifier } from "./notify/notifier.ts";
 import { Door } from "./producers/door.ts";
 import { InboxWatcher } from "./producers/inbox-watcher.ts";
 import { BoardQueues } from "./queue/board-queues.ts";
-import type { RedisAddress } from "./queue/connection.ts";
+import { isCutOff, type WorkspaceRedis } from "./queue/connection.ts";
 import { Counters } from "./queue/counters.ts";
 import { type DelegatedJob, Fetcher } from "./queue/fetcher.ts";
 import { History } from "./queue/history.ts";
@@ -31,7 +31,6 @@ import { HttpServer } from "./server/http-server.ts";
 import { LiveEvents } from "./server/live-events.ts";
 import { createWeb } from "./server/web.ts";
 import { checkClaudeVersion } from "./workers/claude/version.ts";
-import type { DelegationParts } from "./workers/delegation/parts.ts";
 import { DelegationWorker } from "./workers/delegation-worker.ts";
 import { PoolHold } from "./workers/pool-hold.ts";
 import { Reaper } from "./workers/reaper.ts";
@@ -48,12 +47,6 @@ import { TmuxWorker } from "./workers/tmux-worker.ts";
 
 /** Everyone else keeps the global Request and Response. */
 const listenerOf = (api: Hono) => getRequestListener(api.fetch, { overrideGlobalObjects: false });
-
-type Shared = {
-  readonly address: RedisAddress;
-  readonly workspace: string;
-  readonly onError: (error: unknown) => void;
-};
 
 export interface AppOptions {
   readonly config: Config;
@@ -80,9 +73,12 @@ export class App implements Service {
   #notifier: Notifier | null = null;
 
   constructor(options: AppOptions) {
-    this.#options = options;
+    const { onError } = options;
+    // What our own stop cuts off is no trouble: the next start does it again.
+    const isOurDoing = (error: unknown) => this.#services.stopping.aborted && isCutOff(error);
+    this.#options = { ...options, onError: (error) => isOurDoing(error) || onError(error) };
     this.events = options.events ?? new TaskEvents();
-    this.#live = new LiveEvents({ tasks: this.events, onError: options.onError });
+    this.#live = new LiveEvents({ tasks: this.events, onError });
     this.#environment = options.environment ?? childEnvironment();
     this.tmux = new Tmux(options.config.tmuxSocket, this.#environment);
   }
@@ -117,7 +113,7 @@ export class App implements Service {
     await checkClaudeVersion(config.claude, this.#environment);
     const environment = this.#environment;
     const address = await startRedis(this.#services, { ...config, environment, onError });
-    const shared: Shared = { address, workspace: config.workspace, onError };
+    const shared: WorkspaceRedis = { address, workspace: config.workspace, onError };
     await this.#startNotifier(shared, host.id);
     const queues = await this.#services.start(new TaskQueues({ ...shared, retentionMs: config.retention.jobsMs }));
     const pool = this.#pool(host.id);
@@ -140,7 +136,7 @@ export class App implements Service {
   }
 
   /** Before everything that has something to tell, so that it stops after it. */
-  async #startNotifier(shared: Shared, host: string): Promise<void> {
+  async #startNotifier(shared: WorkspaceRedis, host: string): Promise<void> {
     const { config, now = Date.now } = this.#options;
     const { events } = this;
     const kept = { stateDir: config.stateDir, environment: this.#environment, retentionMs: config.retention.jobsMs };
@@ -149,7 +145,7 @@ export class App implements Service {
     );
   }
 
-  async #startLocal(shared: Shared, queues: TaskQueues, pool: Pool, host: string) {
+  async #startLocal(shared: WorkspaceRedis, queues: TaskQueues, pool: Pool, host: string) {
     const { config, onError, now = Date.now } = this.#options;
     const { events, tmux } = this;
     const fetcher = await this.#services.start(
@@ -164,7 +160,7 @@ export class App implements Service {
     return { runs, worker, pool, hold, board, store };
   }
 
-  async #startRecords(shared: Shared, pool: Pool) {
+  async #startRecords(shared: WorkspaceRedis, pool: Pool) {
     const { config, onError } = this.#options;
     const index = await this.#services.start(new TaskIndex(shared));
     const journal = await this.#services.start(new Journal({ ...shared, retentionMs: config.retention.jobsMs }));
@@ -173,7 +169,7 @@ export class App implements Service {
     return { index, journal, history };
   }
 
-  async #startTakeover(shared: Shared, host: string) {
+  async #startTakeover(shared: WorkspaceRedis, host: string) {
     const { config } = this.#options;
     const hosts = await this.#services.start(new Hosts(shared));
     const { events } = this;
@@ -182,7 +178,7 @@ export class App implements Service {
   }
 
   /** Without a key, what waits for secutools goes to the local pool, and what is out is not lost. */
-  async #startDelegated(shared: Shared, queues: TaskQueues): Promise<{ reaper: Reaper; parts: DelegationParts }> {
+  async #startDelegated(shared: WorkspaceRedis, queues: TaskQueues) {
     const { config, onError, now = Date.now } = this.#options;
     const { secutools: settings } = config;
     const client = isDelegating(config) ? new Secutools(config.secutools) : null;

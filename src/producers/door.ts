@@ -52,8 +52,6 @@ type Read =
 
 /** Few enough that the first task of a large drop starts while the last is still read. */
 const BATCH = 100;
-/** Few enough that nobody else waits while they are made ready to be asked for. */
-const ASKED_AT_ONCE = 1_000;
 
 /** The one door into the queue: reads complete files, hands the good ones in and rejects the others. */
 export class Door {
@@ -70,10 +68,8 @@ export class Door {
   /** Submits files in the order given. Returns the names of those that were not taken, and why. */
   async submit(arrivals: readonly Arrival[]): Promise<Map<string, Refusal>> {
     const refused = new Map<string, Refusal>();
-    for (const some of slices(arrivals, ASKED_AT_ONCE)) {
-      for (const batch of slices(await this.#unknown(some), BATCH))
-        for (const [name, refusal] of await this.#submitBatch(batch)) refused.set(name, refusal);
-    }
+    for (const batch of slices(await this.#unknown(arrivals), BATCH))
+      for (const [name, refusal] of await this.#submitBatch(batch)) refused.set(name, refusal);
     return refused;
   }
 

@@ -78,7 +78,9 @@ export class InboxWatcher implements Service {
     clearTimeout(this.#search ?? undefined);
     await this.#tree?.close();
     this.#tree = null;
+    const inboxes = [...this.#watched.values()].map(({ inbox }) => inbox);
     for (const project of [...this.#watched.keys()]) this.#close(project);
+    await Promise.all(inboxes.map((inbox) => inbox.stop()));
   }
 
   /** Looks for inboxes that are not watched yet, and at every file of all of them. */

@@ -25,6 +25,8 @@ const NEXT_SWEEP_MS = AT_WORK_MS + 1_000;
 const LISTING_DELAY_MS = 1_000;
 /** As many looks are begun at once: thousands would keep everything else waiting. */
 const LOOKS = 200;
+/** Few enough that nobody else waits while they are made ready to be asked for. */
+const HANDED_IN_AT_ONCE = 1_000;
 
 /** A thorough one asks Redis of each file as it is: one that was set back may know a task, and not its last edit. */
 export type Sweep = "usual" | "thorough";
@@ -90,6 +92,12 @@ export class Inbox {
     clearTimeout(this.#listing ?? undefined);
     clearTimeout(this.#retry ?? undefined);
     clearTimeout(this.#nextSweep ?? undefined);
+  }
+
+  /** Closes it, and waits for what is under way. */
+  async stop(): Promise<void> {
+    this.close();
+    await this.#scan.settled();
   }
 
   #wake(): void {
@@ -201,16 +209,25 @@ export class Inbox {
     if (!(await isClaimed(task))) await this.#door.withdraw(task);
   }
 
-  /** Returns the names of what needs no other look. */
+  /** Returns the names of what needs no other look. What is closed hands nothing more in. */
   async #handIn(complete: readonly Sighting[]): Promise<Set<string>> {
+    const handedIn = new Set<string>();
+    for (const some of slices(complete, HANDED_IN_AT_ONCE)) {
+      if (this.#closed) break;
+      for (const name of await this.#submit(some)) handedIn.add(name);
+    }
+    this.#scheduleRetry(handedIn.size < complete.length ? BUSY_RETRY_MS : null);
+    return handedIn;
+  }
+
+  async #submit(complete: readonly Sighting[]): Promise<string[]> {
     const arrivals = complete.map((sighting): Arrival => ({ task: this.#task(sighting.name), sighting }));
     const refused = await this.#door.submit(arrivals);
     const dealtWith = complete.filter(({ name }) => refused.get(name) !== "later");
     // The very file of one that is gone may be back by now.
     const taken = dealtWith.filter(({ name }) => !refused.has(name));
     for (const sighting of taken) this.#known.set(sighting.name, fingerprint(sighting));
-    this.#scheduleRetry(dealtWith.length < complete.length ? BUSY_RETRY_MS : null);
-    return new Set(dealtWith.map(({ name }) => name));
+    return dealtWith.map(({ name }) => name);
   }
 
   #scheduleRetry(busyMs: number | null): void {

@@ -1,7 +1,7 @@
 import { Queue } from "bullmq";
 import { messageOf } from "../core/errors.ts";
 import type { Service } from "../core/service.ts";
-import { connect, type RedisAddress, type RedisClient } from "./connection.ts";
+import { connect, type RedisClient, type WorkspaceRedis } from "./connection.ts";
 import { DELEGATED_QUEUE, INBOX_QUEUE, keyPrefix, LOCAL_QUEUE, REAPER_QUEUE } from "./names.ts";
 import { NOTIFICATIONS_QUEUE } from "./notifications.ts";
 
@@ -9,20 +9,14 @@ const NAMES = [INBOX_QUEUE, LOCAL_QUEUE, DELEGATED_QUEUE, REAPER_QUEUE, NOTIFICA
 /** What BullMQ says of a job that somebody else moved on. */
 const MOVED_ON = /is not in the (?:failed|delayed) state|^Missing key for job/;
 
-export interface BoardQueuesOptions {
-  readonly address: RedisAddress;
-  readonly workspace: string;
-  readonly onError: (error: Error) => void;
-}
-
 /** A workspace's queues, for people who look at them: nothing is opened before the first look. */
 export class BoardQueues implements Service {
-  readonly #options: BoardQueuesOptions;
+  readonly #options: WorkspaceRedis;
   #redis: RedisClient | null = null;
   #queues: readonly BoardQueue[] | null = null;
   #stopped = false;
 
-  constructor(options: BoardQueuesOptions) {
+  constructor(options: WorkspaceRedis) {
     this.#options = options;
   }
 

@@ -1,11 +1,18 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { Cluster, Redis, type RedisOptions } from "ioredis";
-import { QueueError } from "../core/errors.ts";
+import { messageOf, QueueError } from "../core/errors.ts";
 
 /** Where Redis is: a URL as the configuration has it, or the unix socket of the embedded one. */
 export type RedisAddress = { readonly url: string } | { readonly socket: string };
 
 export type RedisClient = Redis | Cluster;
+
+/** Where a workspace is, and who is told of what goes wrong with it. */
+export interface WorkspaceRedis {
+  readonly address: RedisAddress;
+  readonly workspace: string;
+  readonly onError: (error: unknown) => void;
+}
 
 /** BullMQ's own steps reach 20 s, which a queue that is back already should not wait for. */
 const MAX_RETRY_MS = 1_000;
@@ -47,6 +54,11 @@ export async function probe(address: RedisAddress): Promise<number | null> {
   } finally {
     redis.disconnect();
   }
+}
+
+/** Whether a command has no answer because its connection was closed, as ioredis says it. */
+export function isCutOff(error: unknown): boolean {
+  return messageOf(error) === "Connection is closed.";
 }
 
 /** Waits until Redis answers, and says so when it does not at once. @throws {QueueError} CONFIG_INVALID */

@@ -1,19 +1,13 @@
 import type { Service } from "../core/service.ts";
-import { connect, type RedisAddress, type RedisClient } from "./connection.ts";
+import { connect, type RedisClient, type WorkspaceRedis } from "./connection.ts";
 import { keyPrefix } from "./names.ts";
-
-export interface CountersOptions {
-  readonly address: RedisAddress;
-  readonly workspace: string;
-  readonly onError: (error: Error) => void;
-}
 
 /** A workspace's running totals, over all hosts and restarts. They are for people: a crash may leave one out. */
 export class Counters implements Service {
   readonly #redis: RedisClient;
   readonly #key: string;
 
-  constructor({ address, workspace, onError }: CountersOptions) {
+  constructor({ address, workspace, onError }: WorkspaceRedis) {
     this.#redis = connect(address);
     this.#redis.on("error", onError);
     this.#key = `${keyPrefix(workspace)}:counters`;

@@ -3,7 +3,7 @@ import type { z } from "zod";
 import { asError, messageOf } from "../core/errors.ts";
 import { parseJson } from "../core/json.ts";
 import type { Service } from "../core/service.ts";
-import { connect, type RedisAddress, type RedisClient } from "./connection.ts";
+import { connect, type RedisClient, type WorkspaceRedis } from "./connection.ts";
 import { readJobFields } from "./job-fields.ts";
 import { keyPrefix } from "./names.ts";
 import { type DelegatedPayload, type Ending, type LocalPayload, readPayload } from "./payload.ts";
@@ -37,16 +37,13 @@ type RawJob = Pick<Job, "id" | "data" | "attemptsStarted">;
 export type LocalJob = FetchedJob<LocalPayload>;
 export type DelegatedJob = FetchedJob<DelegatedPayload>;
 
-export interface FetcherOptions<Payload> {
-  readonly address: RedisAddress;
-  readonly workspace: string;
+export interface FetcherOptions<Payload> extends WorkspaceRedis {
   readonly queue: string;
   readonly payload: z.ZodType<Payload>;
   /** Names the holder for ever: whoever bears it takes the jobs of the one before back at once. */
   readonly token: string;
   /** Jobs handed out in a second at most, over all hosts. */
   readonly ratePerSecond?: number;
-  readonly onError: (error: Error) => void;
 }
 
 /** Takes jobs of one queue, one at a time and only when asked, and holds their locks for as long as it takes. */

@@ -1,5 +1,5 @@
 import type { Service } from "../core/service.ts";
-import { connect, type RedisAddress, type RedisClient } from "./connection.ts";
+import { connect, type RedisClient, type WorkspaceRedis } from "./connection.ts";
 import { keyPrefix } from "./names.ts";
 
 /** How much time one slot covers. */
@@ -16,12 +16,6 @@ export interface Slot extends Sums {
   readonly atMs: number;
 }
 
-export interface HistoryOptions {
-  readonly address: RedisAddress;
-  readonly workspace: string;
-  readonly onError: (error: Error) => void;
-}
-
 /** What a workspace did in the last day, over all its hosts. It is for people: a crash may leave a little out. */
 export class History implements Service {
   readonly #redis: RedisClient;
@@ -29,7 +23,7 @@ export class History implements Service {
   /** The slots that nobody adds to any more. */
   #closed: ReadonlyMap<number, Slot> = new Map();
 
-  constructor({ address, workspace, onError }: HistoryOptions) {
+  constructor({ address, workspace, onError }: WorkspaceRedis) {
     this.#redis = connect(address);
     this.#redis.on("error", onError);
     this.#prefix = `${keyPrefix(workspace)}:history`;

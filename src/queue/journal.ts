@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { parseJson } from "../core/json.ts";
 import type { Service } from "../core/service.ts";
-import { connect, type RedisAddress, type RedisClient } from "./connection.ts";
+import { connect, type RedisClient, type WorkspaceRedis } from "./connection.ts";
 import { keyPrefix } from "./names.ts";
 
 const step = z.object({ atMs: z.number(), type: z.string(), text: z.string() });
@@ -16,12 +16,9 @@ redis.call("PEXPIRE", KEYS[1], ARGV[2])`;
 /** Steps come in crowds, and each write of its own would cost a write to the disk: nobody reads sooner. */
 const GATHER_MS = 20;
 
-export interface JournalOptions {
-  readonly address: RedisAddress;
-  readonly workspace: string;
+export interface JournalOptions extends WorkspaceRedis {
   /** For how long after its last step a task's journal is kept. */
   readonly retentionMs: number;
-  readonly onError: (error: unknown) => void;
 }
 
 /** What happened to each task, step by step, however often it was put back and done again. */

@@ -1,6 +1,6 @@
 import { type Job, Queue, UnrecoverableError, WaitingError, Worker } from "bullmq";
 import type { Service } from "../core/service.ts";
-import { connect, type RedisAddress, type RedisClient } from "./connection.ts";
+import { connect, type RedisClient, type WorkspaceRedis } from "./connection.ts";
 import { keyPrefix } from "./names.ts";
 
 export const NOTIFICATIONS_QUEUE = "notifications";
@@ -34,9 +34,7 @@ export interface DeliveryJob {
   readonly data: unknown;
 }
 
-export interface NotificationQueueOptions {
-  readonly address: RedisAddress;
-  readonly workspace: string;
+export interface NotificationQueueOptions extends WorkspaceRedis {
   /** How long jobs that are over are kept. */
   readonly retentionMs: number;
   readonly tries?: Tries | undefined;
@@ -44,7 +42,6 @@ export interface NotificationQueueOptions {
   readonly deliver: (job: DeliveryJob, signal: AbortSignal) => Promise<Delivery>;
   /** Told once of each job that is not tried again. */
   readonly onGivenUp: (job: DeliveryJob, tries: number, why: string) => void;
-  readonly onError: (error: unknown) => void;
 }
 
 /** Keeps what has to be told until it is delivered, over restarts too. */

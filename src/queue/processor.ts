@@ -1,7 +1,7 @@
 import { type Job, WaitingError, Worker } from "bullmq";
 import { asError } from "../core/errors.ts";
 import type { Service } from "../core/service.ts";
-import { connect, type RedisAddress, type RedisClient } from "./connection.ts";
+import { connect, type RedisClient, type WorkspaceRedis } from "./connection.ts";
 import { keyPrefix } from "./names.ts";
 
 /** A job of a killed daemon is handed out again after about this long: what a processor does may be repeated. */
@@ -9,11 +9,8 @@ const LOCK_MS = 10_000;
 const STALLED_CHECK_MS = 5_000;
 const NEVER = 1_000_000;
 
-export interface QueueOptions {
-  readonly address: RedisAddress;
-  readonly workspace: string;
+export interface QueueOptions extends WorkspaceRedis {
   readonly queue: string;
-  readonly onError: (error: Error) => void;
 }
 
 export interface ProcessorOptions<Item> extends QueueOptions {

@@ -3,7 +3,7 @@ import { Queue } from "bullmq";
 import type { ChainableCommander } from "ioredis";
 import type { Service } from "../core/service.ts";
 import { TASK_STATES, type TaskFile, type TaskState } from "../core/task.ts";
-import { connect, type RedisAddress, type RedisClient } from "./connection.ts";
+import { connect, type RedisClient, type WorkspaceRedis } from "./connection.ts";
 import { findJobs, findTagged, readJobFields, type Sought } from "./job-fields.ts";
 import { DELEGATED_QUEUE, INBOX_QUEUE, keyPrefix, LOCAL_QUEUE } from "./names.ts";
 import { JOB_FIELDS, type TaskRow, toRow } from "./task-row.ts";
@@ -59,18 +59,12 @@ const LISTS: readonly JobType[] = ["wait", "active"];
 /** The newest finished jobs of a queue and a type that are ever listed. */
 const MAX_FINISHED = 10_000;
 
-export interface TaskIndexOptions {
-  readonly address: RedisAddress;
-  readonly workspace: string;
-  readonly onError: (error: Error) => void;
-}
-
 /** Every task that the queue knows of, the finished ones as long as their jobs are kept. */
 export class TaskIndex implements Service {
   readonly #redis: RedisClient;
   readonly #queues: Readonly<Record<QueueName, Queue>>;
 
-  constructor({ address, workspace, onError }: TaskIndexOptions) {
+  constructor({ address, workspace, onError }: WorkspaceRedis) {
     this.#redis = connect(address);
     this.#redis.on("error", onError);
     const open = (name: string) => {

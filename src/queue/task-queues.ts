@@ -4,7 +4,7 @@ import type { Service } from "../core/service.ts";
 import { type TaskFile, taskLabel } from "../core/task.ts";
 import type { Work } from "../core/work.ts";
 import { type Backlog, Backlogs } from "./backlog.ts";
-import { connect, type RedisAddress, type RedisClient } from "./connection.ts";
+import { connect, type RedisClient, type WorkspaceRedis } from "./connection.ts";
 import { jobOptions } from "./job-options.ts";
 import { areKnown, type SeenFile } from "./known-files.ts";
 import { findJob, isWaiting, liveIds, liveIdsBeginning, workOn } from "./live-jobs.ts";
@@ -25,12 +25,9 @@ export interface Enqueued {
   readonly state: "new" | "known" | "updated" | "busy";
 }
 
-export interface TaskQueuesOptions {
-  readonly address: RedisAddress;
-  readonly workspace: string;
+export interface TaskQueuesOptions extends WorkspaceRedis {
   /** How long finished jobs are kept. */
   readonly retentionMs: number;
-  readonly onError: (error: Error) => void;
 }
 
 /** How many finished jobs are removed at once. */

@@ -47,7 +47,7 @@ export class DelegationWorker implements Service {
   async stop(): Promise<void> {
     for (const poll of this.#polls.splice(0)) clearInterval(poll);
     this.#abort.abort();
-    await this.#fill().catch(() => {});
+    await this.#fill.settled();
     await Promise.race([Promise.all(this.#submitting.values()), sleep(STOP_MS, undefined, { ref: false })]);
   }
 

@@ -2,16 +2,16 @@ import { QueueError } from "../core/errors.ts";
 import type { Service } from "../core/service.ts";
 import { readMarker } from "../ledger/marker.ts";
 import { TasksOut } from "../ledger/tasks-out.ts";
+import type { WorkspaceRedis } from "../queue/connection.ts";
 import type { DelegatedJob } from "../queue/fetcher.ts";
 import { REAPER_QUEUE } from "../queue/names.ts";
-import type { QueueOptions } from "../queue/processor.ts";
 import { Ticks } from "../queue/ticks.ts";
 import { AskTimes } from "./delegation/ask-times.ts";
 import { askAfter, bringHome, type RemoteTask } from "./delegation/bring-home.ts";
 import { type DelegationParts, taskOf } from "./delegation/parts.ts";
 import { SecutoolsError } from "./secutools/error.ts";
 
-export interface ReaperOptions extends Omit<QueueOptions, "queue"> {
+export interface ReaperOptions extends WorkspaceRedis {
   readonly parts: DelegationParts;
   /** Told with each tick of the jobs that are being submitted, as far as Redis knows. */
   readonly onUnsent: (jobs: readonly DelegatedJob[]) => void;

@@ -1,13 +1,14 @@
 import type { TaskEvents } from "../core/events.ts";
 import type { Decision } from "../core/route.ts";
 import type { Service } from "../core/service.ts";
+import type { WorkspaceRedis } from "../queue/connection.ts";
 import { INBOX_QUEUE } from "../queue/names.ts";
 import { readPayload, type TaskPayload, taskPayload } from "../queue/payload.ts";
-import { Processor, type QueueOptions } from "../queue/processor.ts";
+import { Processor } from "../queue/processor.ts";
 import type { TaskQueues } from "../queue/task-queues.ts";
 import { type Delegation, decide } from "../router/decide.ts";
 
-export interface RoutingWorkerOptions extends Omit<QueueOptions, "queue"> {
+export interface RoutingWorkerOptions extends WorkspaceRedis {
   readonly queues: TaskQueues;
   /** null = not configured. */
   readonly delegation: Delegation | null;

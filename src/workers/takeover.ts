@@ -5,7 +5,7 @@ import { runId } from "../core/id.ts";
 import type { Service } from "../core/service.ts";
 import type { TaskFile } from "../core/task.ts";
 import { giveBack, hasInbox } from "../ledger/claim.ts";
-import type { RedisAddress } from "../queue/connection.ts";
+import type { WorkspaceRedis } from "../queue/connection.ts";
 import { Fetcher, type LocalJob } from "../queue/fetcher.ts";
 import type { Heartbeat, Hosts } from "../queue/hosts.ts";
 import { LOCAL_QUEUE } from "../queue/names.ts";
@@ -17,16 +17,13 @@ const LOOK_MS = 5_000;
 /** How long one host may take for another's work before somebody else may try. */
 const TAKEOVER_MS = 60_000;
 
-export interface TakeoverOptions {
-  readonly address: RedisAddress;
-  readonly workspace: string;
+export interface TakeoverOptions extends WorkspaceRedis {
   /** Our own name. */
   readonly host: string;
   readonly hosts: Hosts;
   /** A host of the workspace that is silent for so long is dead. */
   readonly goneAfterMs: number;
   readonly events: TaskEvents;
-  readonly onError: (error: unknown) => void;
 }
 
 /**

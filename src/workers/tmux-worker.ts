@@ -64,7 +64,7 @@ export class TmuxWorker implements Service {
   async stop(): Promise<void> {
     for (const timer of this.#timers.splice(0)) clearInterval(timer);
     this.#abort.abort();
-    await this.#fill().catch(() => {});
+    await this.#fill.settled();
     await Promise.race([Promise.all(this.#running), sleep(STOP_MS, undefined, { ref: false })]);
     await this.#options.pool.leave().catch(this.#options.onError);
   }

@@ -48,7 +48,7 @@ async function handOut(...names: string[]): Promise<void> {
 }
 
 async function ticks(): Promise<number> {
-  const onError = (error: Error) => queue.errors.push(error);
+  const onError = (error: unknown) => queue.errors.push(error);
   const counters = new Counters({ address: redisOf(queue.config), workspace: queue.config.workspace, onError });
   const totals = await counters.read();
   await counters.stop();

@@ -98,6 +98,19 @@ test("one that looks whole as the listing finds it waits for those before it tha
   expect(seen).toEqual(names);
 });
 
+test("it stops when what is under way is over, and hands nothing more in", async () => {
+  const names = Array.from({ length: 3_000 }, (_, index) => `${index}.md`);
+  await Promise.all(names.map(async (name) => await writeFile(join(folder, name), "waits\n")));
+  for (const name of names) inbox.poke(name, "rename");
+  await until("some are seen", () => seen.length > 0);
+  await inbox.stop();
+  await bare.stop();
+  const count = seen.length;
+  expect(count).toBeLessThan(names.length);
+  await inbox.sweep();
+  expect([seen.length, bare.errors]).toEqual([count, []]);
+});
+
 describe("a sweep of a file that waits", () => {
   /** How often Redis was asked, in scripts, too. */
   async function calls(): Promise<number> {

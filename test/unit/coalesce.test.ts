@@ -42,6 +42,27 @@ test("calls one after the other run it each time", async () => {
   expect(task).toHaveBeenCalledTimes(2);
 });
 
+describe("it is settled", () => {
+  test("when nothing runs", async () => {
+    const { call, task } = controlled();
+    await call.settled();
+    expect(task).not.toHaveBeenCalled();
+  });
+
+  test("when the run under way and the next one are over, however they ended, and runs no other", async () => {
+    const { call, task, ends, end, seen } = controlled();
+    const runs = [call(), call()];
+    const failed = expect(runs[0]).rejects.toThrow("broken");
+    const settled = call.settled();
+    ends[0]?.reject(new Error("broken"));
+    await failed;
+    await end(1);
+    await settled;
+    expect([seen.active, task.mock.calls.length]).toEqual([0, 2]);
+    await runs[1];
+  });
+});
+
 describe("calls during a run", () => {
   test("cause exactly one run more, after it", async () => {
     const { call, task, end } = controlled();
