@@ -52,14 +52,14 @@ describe("it is settled", () => {
   test("when the run under way and the next one are over, however they ended, and runs no other", async () => {
     const { call, task, ends, end, seen } = controlled();
     const runs = [call(), call()];
-    const failed = expect(runs[0]).rejects.toThrow("broken");
+    const failed = expect(runs[1]).rejects.toThrow("broken");
     const settled = call.settled();
-    ends[0]?.reject(new Error("broken"));
-    await failed;
-    await end(1);
+    await end(0);
+    await vi.waitUntil(() => ends.length > 1, { interval: 0 });
+    ends[1]?.reject(new Error("broken"));
     await settled;
     expect([seen.active, task.mock.calls.length]).toEqual([0, 2]);
-    await runs[1];
+    await Promise.all([runs[0], failed]);
   });
 });
 
