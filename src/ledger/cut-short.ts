@@ -24,7 +24,7 @@ import { removeDraft, takeAndShelve } from "./shelve.ts";
 /** `.RUN.draft`, a result on its way into its place. */
 const RESULT_DRAFT = /^\..+\.draft$/;
 /** The same of a marker or of a task that was added, in the inbox: what authors hide there is theirs. */
-const INBOX_DRAFT = /^\.(?:[a-z0-9]{10}-\d+|[\da-f]{8}-[\da-f-]{27})\.draft$/;
+const INBOX_DRAFT = /^\.[\da-f]{8}-[\da-f-]{27}\.draft$/;
 
 /** A folder that has changed within this may change again without a new time. */
 const FILE_CLOCK_MS = 1_000;

@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import { join } from "node:path";
 import type { TaskFile } from "../core/task.ts";
 
@@ -39,6 +40,11 @@ export function markerPath(task: TaskFile): string {
 /** What keeps anybody else from ending a task that is with secutools. */
 export function endingPath({ project, name }: TaskFile): string {
   return join(inboxDir(project), `.${name}${ENDING_SUFFIX}`);
+}
+
+/** Where something is written before it has its place in an inbox; nobody else writes there. */
+export function inboxDraftPath(project: string): string {
+  return join(inboxDir(project), `.${randomUUID()}.draft`);
 }
 
 /** Where the end of a run, or a cancellation, has a task's file. */

@@ -1,11 +1,10 @@
 import { lstat, rename, rm, writeFile } from "node:fs/promises";
-import { join } from "node:path";
 import { z } from "zod";
 import { isSystemError, QueueError } from "../core/errors.ts";
 import { parseJson } from "../core/json.ts";
 import { PROVIDERS } from "../core/route.ts";
 import type { TaskFile } from "../core/task.ts";
-import { inboxDir, markerPath } from "./layout.ts";
+import { inboxDraftPath, markerPath } from "./layout.ts";
 import { readRegular } from "./regular-file.ts";
 
 /** A task's text has 1 MiB at most; as JSON, it takes up to six times as much. */
@@ -37,10 +36,14 @@ export function remoteOf({ remoteId, submittedAt }: Marker): { id: string; submi
 
 /** Marks a task as being with secutools, whole or not at all. */
 export async function writeMarker(task: TaskFile, content: Marker): Promise<void> {
-  // Named for the attempt, so that a repetition clears away what a crash left of it.
-  const draft = join(inboxDir(task.project), `.${content.job}-${content.attempt}.draft`);
-  await writeFile(draft, `${JSON.stringify(content, null, 2)}\n`, { mode: 0o600, flush: true });
-  await rename(draft, markerPath(task));
+  // Its own, as another daemon may be submitting the same task.
+  const draft = inboxDraftPath(task.project);
+  try {
+    await writeFile(draft, `${JSON.stringify(content, null, 2)}\n`, { mode: 0o600, flush: true });
+    await rename(draft, markerPath(task));
+  } finally {
+    await rm(draft, { force: true });
+  }
 }
 
 /** The marker beside a task, null when there is none. @throws {QueueError} MARKER_INVALID */

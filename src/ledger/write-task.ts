@@ -1,12 +1,10 @@
-import { randomUUID } from "node:crypto";
 import { mkdir, rm, writeFile } from "node:fs/promises";
-import { join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 import { Document, isMap, isNode, parseDocument, stringify } from "yaml";
 import type { Priority, TaskFile } from "../core/task.ts";
 import { writeTrouble } from "../core/write-trouble.ts";
 import { headerText } from "./frontmatter.ts";
-import { inboxDir, taskPath } from "./layout.ts";
+import { inboxDir, inboxDraftPath, taskPath } from "./layout.ts";
 import { placeNew } from "./place-new.ts";
 
 const FENCE = /^---(?!-)[^\r\n]*/;
@@ -15,7 +13,7 @@ const FENCE = /^---(?!-)[^\r\n]*/;
 export async function writeTask(task: TaskFile, text: string): Promise<string> {
   const inbox = inboxDir(task.project);
   await mkdir(inbox, { recursive: true });
-  const draft = join(inbox, `.${randomUUID()}.draft`);
+  const draft = inboxDraftPath(task.project);
   try {
     await writeFile(draft, text, { flag: "wx", flush: true });
     return await placeNew(draft, taskPath(task));

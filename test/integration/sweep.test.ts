@@ -47,7 +47,7 @@ test("a claim that belongs to no run, and whose job waits, goes back to the inbo
 
 test("what a crash has left hidden goes soon after the start, without another sweep", async () => {
   queue = await prepareQueue();
-  const hidden = [".task.md.ending", ".kabcdefghi-1.draft"];
+  const hidden = [".task.md.ending", ".0b0ffbc5-0a6a-4fd0-9b0b-2b3e8c1f6f3a.draft"];
   for (const name of hidden) await writeFile(join(queue.project, ".agent-queue", "inbox", name), "");
   await queue.app.start();
   expect(await queue.names("inbox")).toEqual(hidden.toSorted());

@@ -55,11 +55,22 @@ describe("a marker", () => {
     expect(await readMarker(task)).toEqual({ ...MARKER, attempt: 3, text: "short" });
   });
 
-  test("takes up what a crash left of its draft", async () => {
-    writeFileSync(join(inbox, ".kabcdefghi-2.draft"), "{ half of");
+  test("is whole at any time, though two daemons write that of one attempt at once", async () => {
+    const both = [MARKER, { ...MARKER, remoteId: null, text: "long ".repeat(50_000) }];
     await writeMarker(task, MARKER);
+    for (let round = 0; round < 50; round += 1) {
+      const writing = Promise.all(both.map(async (marker) => await writeMarker(task, marker)));
+      expect(both).toContainEqual(await readMarker(task));
+      await writing;
+      expect(both).toContainEqual(await readMarker(task));
+    }
     expect(readdirSync(inbox)).toEqual(["x.md.delegated"]);
-    expect(await readMarker(task)).toEqual(MARKER);
+  });
+
+  test("that cannot take its place leaves nothing behind", async () => {
+    mkdirSync(path);
+    await expect(writeMarker(task, MARKER)).rejects.toThrow("EISDIR");
+    expect(readdirSync(inbox)).toEqual(["x.md.delegated"]);
   });
 
   test("is none where there is none, nor where there is no inbox", async () => {
