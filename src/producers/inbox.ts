@@ -21,6 +21,8 @@ const FAILED_RETRY_MS = 2_000;
 const LOST_MS = 5_000;
 /** How soon a folder is swept again in which something was left, as somebody may still have been at it. */
 const NEXT_SWEEP_MS = AT_WORK_MS + 1_000;
+/** The same for a claim that would go back, if nobody tried to begin its task at this moment: between two tries. */
+const TRIED_SWEEP_MS = 300;
 /** How long after an event the whole folder is listed, in case the system dropped others. */
 const LISTING_DELAY_MS = 1_000;
 /** As many looks are begun at once: thousands would keep everything else waiting. */
@@ -149,29 +151,34 @@ export class Inbox {
     // Only what was hidden can have come back by that.
     const { waiting, claimed, delegated } = before.hidden.length === 0 ? before : await readInbox(this.project);
     const marked = new Set(delegated);
-    await this.#giveBackLost(claimed.filter((name) => !marked.has(name)));
+    const isTried = await this.#giveBackLost(claimed.filter((name) => !marked.has(name)));
     await this.#door.restoreDelegated(delegated.map((name) => this.#task(name)));
     const known = [...this.#known].map(([name, fingerprint]) => ({ ...this.#task(name), fingerprint }));
     const forgotten = kind === "thorough" ? this.#door.forgotten(known) : this.#door.withoutJob(known);
     for (const { name } of await forgotten) this.#known.delete(name);
     for (const { name } of known) this.#reports.find(name);
     await this.#compare(waiting);
-    if (isLeft || this.#lost.size > 0) this.#sweepSoon();
+    if (isTried) this.#sweepSoon(TRIED_SWEEP_MS);
+    else if (isLeft || this.#lost.size > 0) this.#sweepSoon(NEXT_SWEEP_MS);
   }
 
-  #sweepSoon(): void {
+  #sweepSoon(delayMs: number): void {
     clearTimeout(this.#nextSweep ?? undefined);
-    if (!this.#closed) this.#nextSweep = setTimeout(() => void this.sweep().catch(this.#onError), NEXT_SWEEP_MS);
+    if (!this.#closed) this.#nextSweep = setTimeout(() => void this.sweep().catch(this.#onError), delayMs);
   }
 
-  /** Known by two sweeps: another host may be about to tell a Redis that has lost it of a run. */
-  async #giveBackLost(claimed: readonly string[]): Promise<void> {
+  /**
+   * Known by two sweeps: another host may be about to tell a Redis that has lost it of a run. True when somebody tries to
+   * begin the task of one that would go back.
+   */
+  async #giveBackLost(claimed: readonly string[]): Promise<boolean> {
     const lost = await this.#door.lostClaims(claimed.map((name) => this.#task(name)));
     const nowMs = performance.now();
     const known = lost.map((claim) => ({ ...claim, sinceMs: this.#lost.get(claim.task.name) ?? nowMs }));
     this.#lost = new Map(known.map(({ task, sinceMs }) => [task.name, sinceMs]));
-    const due = known.filter(({ hasBegun, sinceMs }) => !hasBegun && nowMs - sinceMs >= LOST_MS);
-    for (const { task } of due) await this.#door.giveBack(task);
+    const due = known.filter(({ sinceMs }) => nowMs - sinceMs >= LOST_MS);
+    for (const { task, hasBegun } of due) if (!hasBegun) await this.#door.giveBack(task);
+    return due.some(({ hasBegun }) => hasBegun);
   }
 
   async #list(): Promise<void> {

@@ -195,8 +195,10 @@ describe("a claim that belongs to no run", () => {
     expect(await sweepInTime()).toEqual([left]);
   });
 
-  test("stays while this host begins to work on it", async () => {
+  test("stays while this host begins to work on it, and goes back soon after, without another sweep", async () => {
     work("begun");
     expect(await sweepInTime()).toEqual(["x.md.dispatched"]);
+    work("none");
+    await until("it is back", async () => (await readdir(folder)).join() === "x.md", 5_000);
   });
 });
