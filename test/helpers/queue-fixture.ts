@@ -9,6 +9,7 @@ import type { TaskEvent } from "../../src/core/events.ts";
 import type { Hold } from "../../src/core/verdict.ts";
 import { agentLog, type Witness } from "./agent-log.ts";
 import { environmentWith } from "./environment.ts";
+import { endLivingIn } from "./living.ts";
 import { ownDatabase } from "./test-redis.ts";
 import { until } from "./until.ts";
 
@@ -156,7 +157,8 @@ export async function prepareQueue(options: FixtureOptions = {}): Promise<QueueF
     stop: async () => {
       await app.stop();
       await app.tmux.killServer();
-      // Agents that end with the server still write their last event.
+      // Agents that end with the server, or ignore it, would still write to their home.
+      await endLivingIn(environment.HOME);
       await rm(dir, { recursive: true, force: true, maxRetries: 20, retryDelay: 50 });
     },
   };

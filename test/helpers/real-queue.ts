@@ -1,7 +1,8 @@
-import { readdir, readFile } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { TaskEvent } from "../../src/core/events.ts";
 import { type ClaudeHome, makeClaudeHome } from "./claude-home.ts";
+import { livingIn } from "./living.ts";
 import { type ModelRequest, type ModelServer, type Reply, startModelServer } from "./model-server.ts";
 import { type FixtureOptions, type QueueFixture, startQueue } from "./queue-fixture.ts";
 import { until } from "./until.ts";
@@ -79,18 +80,4 @@ export async function startRealQueue({ version, reply, env = {}, ...options }: R
       await home.remove();
     },
   };
-}
-
-/** The living processes with this home. */
-async function livingIn(home: string): Promise<{ name: string; isOfRun: boolean }[]> {
-  const pids = (await readdir("/proc")).filter((name) => /^\d+$/.test(name));
-  const found = await Promise.all(
-    pids.map(async (pid) => {
-      const read = async (file: string) => await readFile(join("/proc", pid, file), "utf8").catch(() => "");
-      const variables = (await read("environ")).split("\0");
-      if (!variables.includes(`HOME=${home}`)) return [];
-      return { name: (await read("comm")).trim(), isOfRun: variables.some((it) => it.startsWith("CCL_QUEUE_RUN=")) };
-    }),
-  );
-  return found.flat();
 }

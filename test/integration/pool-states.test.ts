@@ -247,5 +247,6 @@ test("sessions that somebody else makes at the same moment are no error, and the
     await newPool({ tmux: server }).reconcile();
     const sessions = (await server.listPanes()).map(({ session }) => session).sort();
     expect(sessions).toEqual(["other", "s-1", "s-2", "s-3"]);
+    await server.killServer();
   }
 });
